@@ -1,0 +1,107 @@
+"""The exception tree: a world that fails, each class with its exit code and whether a retry may help.
+
+Wrong input is never here: it is a `Problem`. The command line catches these once, at the
+door, prints message and hint, and exits with `exit_code` (contract 6).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """The exit codes of contract 6."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    CHANGES = 3
+    UNREACHABLE = 4
+    PARTIAL = 5
+    WRITE_BACK = 6
+    FENCED = 7
+    INTERRUPTED = 130
+
+
+class FrancError(Exception):
+    """Something outside the requests is wrong; `hint` says what to change."""
+
+    exit_code: ClassVar[Exit] = Exit.USAGE
+    retryable: ClassVar[bool] = False
+    code: str = ""
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        """Take the message for people, the way out, and the stable problem code."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code or type(self).code
+
+
+class UsageError(FrancError):
+    """The command line asks for something that cannot be."""
+
+
+class SettingsError(FrancError):
+    """A setting is unknown, malformed or contradicts another."""
+
+
+class RepositoryError(FrancError):
+    """The repository cannot be read: no such revision, not a repository, git failed."""
+
+
+class EventLogRefused(FrancError):
+    """The event log said no and will say no again: password, ACL, missing topic, guard."""
+
+    code = "FRN503"
+
+
+class GuardRefused(EventLogRefused):
+    """The ledger is not the pinned one: another cluster, re-created, other partitions."""
+
+    code = "FRN506"
+
+
+class EventLogUnreachable(FrancError):
+    """The event log cannot be reached or does not answer; a retry may help."""
+
+    exit_code = Exit.UNREACHABLE
+    retryable = True
+    code = "FRN501"
+
+
+class PartlyPublished(FrancError):
+    """Some transactions are committed, then the event log went away."""
+
+    exit_code = Exit.PARTIAL
+    retryable = True
+    code = "FRN502"
+
+
+class WriteBackFailed(FrancError):
+    """The events are out and in the ledger, but a status file could not be written."""
+
+    exit_code = Exit.WRITE_BACK
+    retryable = True
+    code = "FRN601"
+
+
+class FencedTooLong(FrancError):
+    """Another publisher kept taking over until the deadline."""
+
+    exit_code = Exit.FENCED
+    retryable = True
+    code = "FRN507"
+
+
+class OutcomeUnknown(Exception):  # noqa: N818  - a signal inside the protocol, never shown
+    """A transaction may or may not be committed: only the ledger can tell.
+
+    Fencing is one of the ways to get here: a fenced publisher may have committed.
+    """
+
+    def __init__(self, message: str, *, fenced: bool = False) -> None:
+        """Take the reason and whether another publisher took over."""
+        super().__init__(message)
+        self.fenced = fenced

@@ -1,0 +1,240 @@
+"""The nouns of the product, all frozen: what flows from a YAML file to a status file.
+
+In running order: `SourceFile` (a path and its git blob id) holds `Document`s, a valid one
+becomes a `Request`, a request is sent as `Event`s, and what was sent is a `LedgerEntry`
+(see `ledger.py`). What is wrong with the input is a `Problem`, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+Value: TypeAlias = "str | None | list[Value] | dict[str, Value]"
+"""What the strict reader makes of YAML: text, absent, list or mapping; never another type."""
+
+
+class Phase(StrEnum):
+    """Where a request stands, in the words of the status files."""
+
+    REJECTED = "Rejected"
+    SCHEDULED = "Scheduled"
+    PENDING = "Pending"
+    PUBLISHED = "Published"
+    RUNNING = "Running"
+    STALLED = "Stalled"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no event but a cancellation may still follow."""
+        return self in FINAL_PHASES
+
+
+FINAL_PHASES = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED})
+
+FILE_PHASE_ORDER = (
+    Phase.FAILED,
+    Phase.STALLED,
+    Phase.PENDING,
+    Phase.SCHEDULED,
+    Phase.RUNNING,
+    Phase.PUBLISHED,
+    Phase.CANCELLED,
+    Phase.COMPLETED,
+)
+"""A file's phase is the first of these that one of its requests is in (contract 5)."""
+
+
+class Severity(StrEnum):
+    """How bad a problem is: an error holds its file, a warning holds nothing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Place(NamedTuple):
+    """Where in a file something stands: line and column, both counted from 1, in characters."""
+
+    line: int
+    column: int
+
+
+START = Place(1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the input, with the place and the way out.
+
+    `field` is a path such as `interfaces[1].speed`, empty where no field is meant.
+    """
+
+    code: str
+    severity: Severity
+    path: str
+    line: int
+    column: int
+    field: str
+    message: str
+    hint: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the problem holds its file."""
+        return self.severity is Severity.ERROR
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """Reading order: by file, then place, then code."""
+        return (self.path, self.line, self.column, self.code, self.field)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Give the JSON shape of contract 6."""
+        return {
+            "code": self.code,
+            "severity": str(self.severity),
+            "path": self.path,
+            "line": self.line,
+            "column": self.column,
+            "field": self.field,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+class SourceFile(NamedTuple):
+    """A request file at a revision: path from the repository's root and git blob id (hex)."""
+
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document of a file: text-only fields and where it starts; `index` counts from 1."""
+
+    path: str
+    index: int
+    fields: dict[str, Value]
+    place: Place = START
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A valid change request, ready to be compared with the ledger and sent.
+
+    `own_fields` is the JSON fragment of the kind's own event fields in the guide's order
+    (no braces); `digest` is `sha256:…` over what the request asks for, so that reformatting,
+    renaming or rescheduling it changes nothing. `documents` is how many its file holds.
+    """
+
+    path: str
+    document: int
+    documents: int
+    place: Place
+    type: str
+    change_number: str
+    item: str | None
+    revision: int
+    request_id: str
+    digest: str
+    own_fields: str
+    user_id: str | None = None
+    cancel: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+class Provenance(NamedTuple):
+    """The commit that last touched a file: id (empty outside git), committer time, author."""
+
+    commit: str
+    time: datetime
+    author: str = ""
+
+
+UNKNOWN_PROVENANCE = Provenance("", datetime.fromtimestamp(0, UTC))
+
+
+class Position(NamedTuple):
+    """Where the event log put an event."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One record to be sent: exact bytes, so that a plan shows what `publish` sends."""
+
+    event_type: str
+    event_id: str
+    topic: str
+    key: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers, as the broker counts them, with the record's frame."""
+        headers = sum(len(name) + len(value) + 6 for name, value in self.headers)
+        return len(self.key) + len(self.value) + headers + 64
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The request files at one revision: `files` maps path to git blob id, sorted by path.
+
+    `commit` is empty for a plain folder. `problems` are what was found while listing
+    (links out of the repository, FIFOs, …); `uncommitted` are request files of the work
+    tree that the commit does not hold and that are therefore not published.
+    """
+
+    commit: str
+    files: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+    uncommitted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What loading and validating a set of files gave: requests and problems, both sorted."""
+
+    requests: tuple[Request, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    files: int = 0
+    documents: int = 0
+
+    @property
+    def errors(self) -> int:
+        """How many problems hold their file."""
+        return sum(problem.is_error for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a Kafka ledger must look like: the guard refuses anything else (contract 4)."""
+
+    cluster_id: str
+    topic: str
+    topic_id: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which event log this is; `pin` is None for the embedded ones, which are never pinned.
+
+    `name` goes into the status files: `embedded` or `kafka:<cluster id>`.
+    """
+
+    name: str
+    pin: Pin | None = None
+    compacted: bool = True
+    max_record_bytes: dict[str, int] = field(default_factory=dict)
+    """Largest record per topic, in bytes; a topic that is not named has no limit."""

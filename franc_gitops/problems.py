@@ -1,0 +1,150 @@
+"""Every problem code, once: what it means, why it is one, how to get out of it.
+
+Codes are stable: scripts filter on them. `FRN1xx` syntax, `2xx` schema, `3xx` across
+requests, `4xx` lifecycle, `5xx` event log, `6xx` write-back. `explain CODE` prints a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from franc_gitops.model import START, Problem, Severity
+
+if TYPE_CHECKING:
+    from franc_gitops.model import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of problem: `explanation` says why, `example` shows wrong and right."""
+
+    code: str
+    title: str
+    explanation: str
+    example: str = ""
+    severity: Severity = Severity.ERROR
+
+
+def problem(
+    code: str,
+    path: str,
+    message: str,
+    *,
+    place: Place = START,
+    field: str = "",
+    hint: str = "",
+) -> Problem:
+    """Make a problem with its registered severity; an unknown code is a bug and raises KeyError."""
+    severity = CODES[code].severity
+    return Problem(code, severity, path, place.line, place.column, field, message, hint)
+
+
+_ALL = (
+    # --- 1xx syntax: the file is not the YAML we read -----------------------------------------
+    Code(
+        "FRN101",
+        "not UTF-8",
+        "Request files are UTF-8. Other encodings (UTF-16, Latin-1) would be read differently by "
+        "different tools, so they are refused instead of guessed.",
+        "wrong: a file saved as «Unicode» by a Windows editor\nright: save as UTF-8",
+    ),
+    Code(
+        "FRN102",
+        "byte order mark",
+        "The file starts with a byte order mark, an invisible character that would become part of "
+        "the first field's name in some tools.",
+        "right: save as «UTF-8», not as «UTF-8 with BOM»",
+    ),
+    Code(
+        "FRN103",
+        "character that YAML forbids",
+        "NUL and most control characters cannot be written in YAML at all. They are usually left "
+        "by a broken copy or a half-written file.",
+    ),
+    Code(
+        "FRN104",
+        "file too large",
+        "A request is a few hundred bytes. A file over the limit (1 MiB) is a mistake, or an "
+        "attempt to exhaust memory.",
+    ),
+    Code("FRN105", "nested too deeply", "Requests are flat; deep nesting is refused before it costs memory."),
+    Code(
+        "FRN106",
+        "too many values or aliases",
+        "Aliases are counted as if written out, so that a few lines cannot grow into gigabytes.",
+    ),
+    Code(
+        "FRN107",
+        "duplicate key",
+        "Most YAML readers keep the last of two equal keys silently, so what a reviewer reads "
+        "first is not what is sent.",
+        "wrong:\n  location: NYC\n  location: BOS\nright: one of the two lines",
+    ),
+    Code(
+        "FRN108",
+        "tag",
+        "Tags such as !!int or !!python/object change what a value means. Values are text here "
+        "and get their type from the field.",
+        "wrong: revision: !!int 2\nright: revision: 2",
+    ),
+    Code("FRN109", "merge key", "`<<` is not part of YAML 1.2 and hides where a value comes from.", "right: write the fields out"),
+    Code("FRN110", "not a mapping", "A request is a mapping of fields to values.", "right:\n  type: device_connection\n  change_number: CHG-2024-001234"),
+    Code("FRN111", "YAML syntax", "The file cannot be read as YAML from this place on."),
+    Code("FRN112", "key is not text", "Field names are plain text, not lists, mappings or empty."),
+    Code(
+        "FRN113",
+        "character not allowed in a value",
+        "Control characters, line breaks (except in `cancel`), bidirectional marks and zero-width "
+        "characters make a value look different from what it is.",
+    ),
+    Code("FRN114", "space around a value", "A leading or trailing space is invisible in a review and makes two equal names differ."),
+    Code("FRN115", "no request in the file", "The file holds no document. Delete it, or write a request into it.", "franc-gitops new device_connection"),
+    Code("FRN116", "directive", "%YAML and %TAG lines change how the rest is read; they are not needed."),
+    Code("FRN117", "alias to nowhere", "An alias (*name) needs an anchor (&name) before it in the same document."),
+    Code("FRN120", "file cannot be read", "The operating system or git refused to give the file's content.", "check its permissions"),
+    Code("FRN121", "not a regular file", "FIFOs, sockets and devices are never opened: reading one could wait for ever."),
+    Code("FRN122", "link not followed", "Symbolic links out of the repository, in a loop or to nowhere are not followed."),
+    Code("FRN123", "file name not allowed", "The name holds control characters, line breaks or is not UTF-8; it could not be shown or written back safely."),
+    # --- 2xx schema: the fields are not a request ----------------------------------------------
+    Code("FRN201", "field missing", "The request type needs this field. A plain null, ~ or empty value means absent."),
+    Code("FRN202", "unknown field", "The field is not part of this request type. It is refused, because a misspelt optional field would be dropped silently."),
+    Code("FRN203", "wrong shape", "Text, a list or a mapping is expected here, and something else stands there."),
+    Code("FRN204", "value not allowed", "The value is not in the configured list, or does not match the configured pattern.", "franc-gitops explain FIELD shows what is allowed"),
+    Code("FRN205", "request type", "`type` says which kind of request this is."),
+    Code("FRN206", "change number", "A change number is CHG-, four digits of the year, -, six digits.", "right: CHG-2024-001234"),
+    Code("FRN207", "revision", "A revision is a plain decimal number from 1 to 999999, without sign or leading zero.", "right: revision: 2"),
+    Code("FRN208", "item", "An item is a short name of lower-case letters, digits and hyphens, at most 32.", "right: item: leaf-01"),
+    Code("FRN209", "time", "Times are RFC 3339 with an offset, so that they mean the same everywhere.", "right: 2026-03-01T22:00:00Z"),
+    Code("FRN210", "window is empty", "`not_before` must be earlier than `not_after`."),
+    Code("FRN211", "interface named twice", "Interface names are unique within one request."),
+    Code("FRN212", "vpc_groups disagrees", "`vpc_groups` is derived from the interfaces, in order of first use. If given, it must say the same."),
+    Code("FRN213", "empty", "The value must not be empty."),
+    Code("FRN214", "too long", "The value is longer than any real name; it is probably a paste error."),
+    Code("FRN250", "vPC group with one member", "A virtual port channel joins two or more interfaces. One member is legal but often a typing error in the group's name.", severity=Severity.WARNING),
+    # --- 3xx across requests -------------------------------------------------------------------
+    Code("FRN301", "same request in two places", "A request is known by type, change number and item, never by its file. Two places with the same one cannot both be sent.", "give one of them an `item`, or delete it"),
+    # --- 4xx lifecycle: requests against the ledger ---------------------------------------------
+    Code("FRN401", "changed after publication", "The request was published with other content. Sending the change must be on purpose: raise `revision`.", "revision: 2"),
+    Code("FRN402", "revision went back", "The ledger knows a higher revision than the file, usually after a reverted commit. Nothing is sent; raise the revision above the published one."),
+    Code("FRN403", "record too large", "An event or ledger record of this request would be larger than its topic accepts.", "split the request with `item`, or raise the topic's max.message.bytes"),
+    Code("FRN404", "copy of a published file", "The file is byte for byte one that is published and still there. Nothing is sent for the copy."),
+    Code("FRN405", "cancelled", "The published request was cancelled. To order it again, raise `revision`."),
+    Code("FRN410", "file of an unfinished request deleted", "Deleting a file cancels nothing. Bring it back and add `cancel: reason` to cancel the request.", severity=Severity.WARNING),
+    # --- 5xx event log -------------------------------------------------------------------------
+    Code("FRN501", "event log unreachable", "No broker answers, or not in time. Nothing is lost: the next pass sends what is missing.", "check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"),
+    Code("FRN502", "published in part", "Some transactions are committed, then the event log went away. The next pass sends exactly the rest."),
+    Code("FRN503", "event log refused", "The broker answered with an error that a retry does not heal."),
+    Code("FRN504", "authentication failed", "The broker did not accept who we say we are.", "check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
+    Code("FRN505", "topic missing", "A topic does not exist. `publish` never creates one, so that a typing error makes no topic.", "franc-gitops topics create"),
+    Code("FRN506", "not the pinned ledger", "The ledger is another one than the one that was used so far: another cluster, a re-created topic, other partitions. Publishing would send everything again.", "check KAFKA_BOOTSTRAP_SERVERS; if the change is meant: publish --accept-ledger"),
+    Code("FRN507", "fenced by another publisher", "Another publisher with the same ledger kept taking over. Nothing is sent twice; let one of them finish."),
+    Code("FRN508", "TLS failed", "The encrypted connection could not be made.", "check KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE"),
+    Code("FRN509", "not authorized", "An ACL is missing.", "see docs/kafka.md for the ACLs that are needed"),
+    Code("FRN510", "ledger not compacted", "The ledger topic must have cleanup.policy=compact: with another policy the broker deletes old entries, and old requests would be sent again.", "kafka-configs --alter --topic franc.gitops.ledger --add-config cleanup.policy=compact"),
+    Code("FRN511", "topic or record refused", "The broker refused a record: too large, or not allowed by the topic's settings."),
+    # --- 6xx write-back ------------------------------------------------------------------------
+    Code("FRN601", "status file not written", "The events are out and in the ledger; only the status file is missing. The next pass writes it.", "check permissions and space of the status folder"),
+)
+
+CODES = {entry.code: entry for entry in _ALL}
