@@ -1,0 +1,71 @@
+# franc-gitops: `make` lists the targets. Wants Python >= 3.11, git and make; the rest is set up on demand.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CODE := franc_gitops tests $(wildcard bench scripts)
+ARGS ?=
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo demo-kafka test proof check format schemas bench clean java kafka
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.run ## validate, plan and publish requests/ on the embedded log, in a throw-away repository
+	@bash scripts/demo
+
+demo-kafka: kafka ## the same on a real Apache Kafka that is started for it, read back by its console consumer
+	@bash scripts/demo --kafka
+
+test: $(VENV)/.test kafka ## every test, on real brokers (ARGS='-k word' narrows it down)
+	@python -m pytest --cov --cov-report=term $(ARGS)
+
+proof: $(VENV)/.test kafka ## the long proofs: the same claims, many more repetitions
+	@python -m pytest -m proof --timeout=3600 $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, import directions
+	@ruff format --check --quiet . || { ruff format --diff --quiet .; echo "format: run 'make format'" >&2; exit 1; }
+	@ruff check --quiet .
+	@mypy
+	@python -m pytest --quiet tests/test_import_directions.py
+
+format: $(VENV)/.dev ## put the code in form
+	@ruff check --fix-only --quiet .
+	@ruff format --quiet .
+
+schemas: $(VENV)/.run ## write schemas/ anew from the kinds
+	@franc-gitops schema --write schemas
+
+bench: $(VENV)/.test kafka ## measure, and print ratios to the reference tools of the same run
+	@python -m bench $(ARGS)
+
+clean: ## remove everything that make has made
+	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist build
+
+# Set-up, each step done once and again when pyproject.toml changes.
+
+$(VENV)/.made:
+	@sh scripts/make-venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml
+	@$(PIP) install --editable '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
+	@$(PIP) install --editable '.[test,dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.run
+
+java:
+	@sh scripts/ensure-java
+
+kafka: java $(VENV)/.run
+	@python -m tests.support.kafka_install
