@@ -1,0 +1,45 @@
+"""The brokers that tests share, each started by the first test that asks for it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import broker as brokers
+from tests.support.broker import Broker, start_broker
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """One plain broker for the whole run; a test that stops or breaks a broker starts its own."""
+    with start_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def secure_kafka() -> Iterator[Broker]:
+    """One broker with TLS, passwords and ACLs for the whole run; nobody has a grant at first."""
+    with start_broker(secure=True) as broker:
+        yield broker
+
+
+@pytest.fixture
+def topics_prefix(request: pytest.FixtureRequest) -> str:
+    """A topic prefix of this test's own, so that tests can share a broker."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    return f"{name[:40]}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what the brokers logged last."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {broker}", broker.log_tail()) for broker in brokers.running]
+    return report
