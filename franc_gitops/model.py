@@ -168,8 +168,7 @@ class Position(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One record to be sent: exact bytes, so that a plan shows what `publish` sends."""
 
     event_type: str

@@ -143,6 +143,7 @@ _ALL = (
     Code("FRN509", "not authorized", "An ACL is missing.", "see docs/kafka.md for the ACLs that are needed"),
     Code("FRN510", "ledger not compacted", "The ledger topic must have cleanup.policy=compact: with another policy the broker deletes old entries, and old requests would be sent again.", "kafka-configs --alter --topic franc.gitops.ledger --add-config cleanup.policy=compact"),
     Code("FRN511", "topic or record refused", "The broker refused a record: too large, or not allowed by the topic's settings."),
+    Code("FRN512", "ledger record not readable", "The ledger topic holds a record that this version does not understand. It is not skipped: a request could be sent twice.", "use a newer franc-gitops, or find out who else writes to the topic"),
     # --- 6xx write-back ------------------------------------------------------------------------
     Code("FRN601", "status file not written", "The events are out and in the ledger; only the status file is missing. The next pass writes it.", "check permissions and space of the status folder"),
 )

@@ -1,0 +1,297 @@
+"""What the event log knows of each request: the ledger's records, and how they fold.
+
+One record per request and change of it, keyed by `request_id`; the last one wins. The value
+is JSON in a fixed order that begins with what a pass asks first (document, blob, path), so
+that a hundred thousand unchanged files are told from changed ones without parsing JSON.
+`docs/ledger.md` describes the format for other programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from json.encoder import encode_basestring as quote
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from franc_gitops.errors import EventLogRefused
+from franc_gitops.model import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from franc_gitops.model import Position
+
+VERSION = 1
+PRIVATE_KEY = "~"
+"""Keys that begin with this are not requests (a canary of `doctor`) and are not folded."""
+
+_HEAD = b'{"v":1,"documents":1,"blob":"'
+_PATH = b'","path":"'
+
+
+class LedgerUnreadable(EventLogRefused):
+    """The ledger holds a record that this version cannot read; publishing would be guessing."""
+
+    code = "FRN512"
+
+    def __init__(self, value: bytes) -> None:
+        """Take the record's value, of which the beginning is shown."""
+        super().__init__(
+            f"the ledger holds a record that is not of version {VERSION}: {value[:80]!r}",
+            hint="use a newer franc-gitops, or find out who else writes to the ledger topic",
+        )
+
+
+class SentEvent(NamedTuple):
+    """Where one event of a request went."""
+
+    event_type: str
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What is known of one request: enough to rebuild its status file byte for byte.
+
+    `blob` and `path` are the file's when it was last published, `document` (from 1) and
+    `documents` the request's place in it. `warnings` are what the file was warned of then.
+    `task` is None where the publisher itself completed the request (`completion: accept`):
+    its texts follow from the other fields, see `accept.py`.
+    """
+
+    request_id: str
+    type: str
+    change_number: str
+    item: str | None
+    revision: int
+    digest: str
+    path: str
+    blob: str
+    document: int
+    documents: int
+    commit: str
+    phase: Phase
+    completion: str
+    timestamp: str
+    cancel: str | None = None
+    task: dict[str, Any] | None = None
+    warnings: tuple[dict[str, Any], ...] = ()
+    events: tuple[SentEvent, ...] = ()
+
+    def encode(self) -> bytes:
+        """Give the ledger record's value."""
+        return unplaced(self, ()).place(())
+
+
+class Unplaced(NamedTuple):
+    """A ledger record that lacks only the positions of the events that go with it."""
+
+    request_id: str
+    change_number: str
+    head: str
+    rows: tuple[tuple[str, str], ...]
+
+    def place(self, positions: Sequence[Position]) -> bytes:
+        """Give the record's value, once the log has told where the events stand."""
+        placed = ",".join(
+            f"{before}{partition},{offset}{after}"
+            for (before, after), (partition, offset) in zip(self.rows, positions, strict=True)
+        )
+        return f"{self.head}{placed}]}}".encode()
+
+
+def unplaced(entry: LedgerEntry, events: Iterable[tuple[str, str, str, str]]) -> Unplaced:
+    """Prepare the record of `entry` and new events (type, id, topic, timestamp) without positions."""
+    sent = "".join(f"{json.dumps(list(event), separators=(',', ':'))}," for event in entry.events)
+    rows = tuple(
+        (f'["{event_type}","{event_id}","{topic}",', f',"{timestamp}"]')
+        for event_type, event_id, topic, timestamp in events
+    )
+    head = f'{_fields(entry)},"events":[{sent if rows else sent[:-1]}'
+    return Unplaced(entry.request_id, entry.change_number, head, rows)
+
+
+def _fields(entry: LedgerEntry) -> str:
+    """Give the record up to its events; names and order are the format, see `docs/ledger.md`."""
+    return (
+        f'{{"v":{VERSION},"documents":{entry.documents},"blob":"{entry.blob}"'
+        f',"path":{quote(entry.path)},"document":{entry.document}'
+        f',"request_id":"{entry.request_id}","type":"{entry.type}"'
+        f',"change_number":"{entry.change_number}","item":{_text(entry.item)}'
+        f',"revision":{entry.revision},"digest":"{entry.digest}","commit":"{entry.commit}"'
+        f',"phase":"{entry.phase}","completion":"{entry.completion}"'
+        f',"timestamp":"{entry.timestamp}","cancel":{_text(entry.cancel)}'
+        f',"task":{_json(entry.task) if entry.task else "null"}'
+        f',"warnings":{_json(list(entry.warnings)) if entry.warnings else "[]"}'
+    )
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else quote(value)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(value: bytes) -> LedgerEntry:
+    """Read a record's value; raises LedgerUnreadable for anything that is not ours or too new."""
+    try:
+        fields = json.loads(value)
+        if fields.pop("v") != VERSION:
+            raise LedgerUnreadable(value)
+        fields["events"] = tuple(SentEvent(*event) for event in fields["events"])
+        fields["warnings"] = tuple(fields["warnings"])
+        fields["phase"] = Phase(fields["phase"])
+        return LedgerEntry(**fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LedgerUnreadable(value) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The files of a snapshot against the ledger.
+
+    `settled`: path -> the request_ids of a file that is published as it stands (under this
+    or an earlier name). `unknown`: files the ledger does not know, which must be read.
+    `copies`: path -> the published file that it is a byte-identical copy of.
+    `astray`: request_id -> path, for requests whose content as published is nowhere in the
+    snapshot: the file was changed, or deleted.
+    """
+
+    settled: Mapping[str, tuple[str, ...]]
+    unknown: Mapping[str, str]
+    copies: Mapping[str, str]
+    astray: Mapping[str, str]
+
+
+class Ledger:
+    """The folded ledger: request_id -> last record, decoded only when asked for."""
+
+    def __init__(self) -> None:
+        """Begin with an empty ledger."""
+        self._values: dict[str, bytes] = {}
+        self.version = 0
+        """Grows with every record that told something new; equal versions are equal ledgers."""
+
+    def fold(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Take records in the order of the log; the last one of a key wins."""
+        values = self._values
+        for request_id, value in records:
+            if values.get(request_id) != value and not request_id.startswith(PRIVATE_KEY):
+                values[request_id] = value
+                self.version += 1
+
+    def __len__(self) -> int:
+        """Count the requests."""
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the request_ids."""
+        return iter(self._values)
+
+    def __contains__(self, request_id: object) -> bool:
+        """Tell whether a request is known."""
+        return request_id in self._values
+
+    def raw(self, request_id: str) -> bytes:
+        """Give the record's value as it stands in the log; raises KeyError."""
+        return self._values[request_id]
+
+    def get(self, request_id: str) -> LedgerEntry | None:
+        """Give what is known of a request, or None; raises LedgerUnreadable for a foreign record."""
+        value = self._values.get(request_id)
+        return None if value is None else decode(value)
+
+    def of_changes(self, change_numbers: set[str]) -> dict[str, list[LedgerEntry]]:
+        """Give all entries of some change numbers."""
+        found: dict[str, list[LedgerEntry]] = defaultdict(list)
+        for request_id, value in self._values.items():
+            start = request_id.find("CHG-")
+            if start >= 0 and request_id[start : start + 15] in change_numbers:
+                entry = decode(value)
+                found[entry.change_number].append(entry)
+        return found
+
+    def compare(self, files: Mapping[str, str]) -> Comparison:
+        """Sort files (path -> blob id) into known and unknown ones, without reading any."""
+        unknown = dict(files)
+        settled: dict[str, tuple[str, ...]] = {}
+        several: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+        loose: list[tuple[str, str, str, int]] = []
+        for request_id, value in self._values.items():
+            path, blob, documents = _where(value)
+            if unknown.get(path) != blob:
+                loose.append((request_id, path, blob, documents))
+            elif documents == 1:
+                del unknown[path]
+                settled[path] = (request_id,)
+            else:
+                several[path, blob, documents].append(request_id)
+        for (path, blob, documents), request_ids in several.items():
+            if len(request_ids) == documents:
+                del unknown[path]
+                settled[path] = self._in_order(request_ids)
+            else:
+                loose += [(request_id, path, blob, documents) for request_id in request_ids]
+        moved = self._find_moved(loose, unknown, settled)
+        copies = _find_copies(files, unknown, settled)
+        astray = {request_id: path for request_id, path, _, _ in loose if request_id not in moved}
+        return Comparison(settled, unknown, copies, astray)
+
+    def _in_order(self, request_ids: list[str]) -> tuple[str, ...]:
+        return tuple(sorted(request_ids, key=lambda key: decode(self._values[key]).document))
+
+    def _find_moved(
+        self,
+        loose: list[tuple[str, str, str, int]],
+        unknown: dict[str, str],
+        settled: dict[str, tuple[str, ...]],
+    ) -> set[str]:
+        """Settle files that were renamed: the content is known, its old path is gone or changed."""
+        if not loose or not unknown:
+            return set()
+        waiting: dict[str, list[str]] = defaultdict(list)
+        for request_id, _, blob, _ in loose:
+            waiting[blob].append(request_id)
+        documents = {blob: count for _, _, blob, count in loose}
+        moved: set[str] = set()
+        for path, blob in sorted(unknown.items()):
+            request_ids = waiting.get(blob, [])
+            if request_ids and len(request_ids) == documents[blob]:
+                del unknown[path], waiting[blob]
+                settled[path] = self._in_order(request_ids)
+                moved.update(request_ids)
+        return moved
+
+
+def _where(value: bytes) -> tuple[str, str, int]:
+    """Give path, blob and number of documents of a record."""
+    if value.startswith(_HEAD):
+        blob_end = value.index(b'"', len(_HEAD))
+        path_start = blob_end + len(_PATH)
+        path = value[path_start : value.index(b'"', path_start)]
+        if b"\\" not in path:
+            return path.decode(), value[len(_HEAD) : blob_end].decode(), 1
+    entry = decode(value)
+    return entry.path, entry.blob, entry.documents
+
+
+def _find_copies(
+    files: Mapping[str, str], unknown: dict[str, str], settled: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
+    """Take files out of `unknown` that repeat a settled one byte for byte."""
+    blobs = set(unknown.values())
+    counts = Counter(files[path] for path in settled if files[path] in blobs)
+    if not counts:
+        return {}
+    first = {files[path]: path for path in sorted(settled, reverse=True) if files[path] in counts}
+    copies = {path: first[blob] for path, blob in unknown.items() if blob in counts}
+    for path in copies:
+        del unknown[path]
+    return copies

@@ -1,0 +1,137 @@
+"""The nouns of planning: what becomes of each request, and the plan that says so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from franc_gitops.events import Envelope
+    from franc_gitops.ledger import Comparison, LedgerEntry
+    from franc_gitops.model import Phase, Problem, Provenance, Request, Snapshot, Validated
+
+
+class Kind(StrEnum):
+    """What becomes of a request."""
+
+    PUBLISH = "publish"
+    CANCEL = "cancel"
+    SKIP = "skip"
+    HOLD = "hold"
+    ORPHANED = "orphaned"
+
+
+SENDS = frozenset({Kind.PUBLISH, Kind.CANCEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What becomes of one request and why.
+
+    `phase` is where the request then stands. `request` is None where nothing valid is at
+    hand: a held file's bad document (`request_id` is empty then), an orphan, a settled one.
+    """
+
+    kind: Kind
+    request_id: str
+    path: str
+    revision: int
+    reason: str
+    phase: Phase
+    request: Request | None = None
+    entry: LedgerEntry | None = None
+    taken: frozenset[str] = frozenset()
+    """Event ids of the same change number that the new events must not repeat."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether the action sends events."""
+        return self.kind in SENDS
+
+    @property
+    def document(self) -> int:
+        """Which document of its file the request is, from 1; 0 where none could be read."""
+        if self.request:
+            return self.request.document
+        return self.entry.document if self.entry else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a plan depends on, but for the ledger."""
+
+    snapshot: Snapshot
+    validated: Validated
+    provenance: Mapping[str, Provenance]
+    envelope: Envelope
+    now: datetime
+    max_record_bytes: Mapping[str, int] = field(default_factory=dict)
+    strict: bool = False
+    """Whether one error holds everything, not just its file."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pass does; `actions` in the order of sending, then by path.
+
+    Files that the ledger knows as they are do not appear among the actions but in
+    `comparison.settled`: nothing of them is read.
+    """
+
+    situation: Situation
+    comparison: Comparison
+    actions: tuple[Action, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def commit(self) -> str:
+        """The commit that was planned; empty for a plain folder."""
+        return self.situation.snapshot.commit
+
+    @cached_property
+    def sends(self) -> tuple[Action, ...]:
+        """The actions that send events, in their order."""
+        return tuple(action for action in self.actions if action.sends)
+
+    @cached_property
+    def counts(self) -> Mapping[Kind, int]:
+        """How many requests there are of each kind of action, settled ones included."""
+        found = Counter(action.kind for action in self.actions)
+        found[Kind.SKIP] += sum(map(len, self.comparison.settled.values()))
+        return found
+
+    @cached_property
+    def digest(self) -> str:
+        """The identities, revisions and content of what is sent; no times."""
+        lines = sorted(
+            f"{action.kind} {action.request_id} {action.revision} {action.request.digest} {action.request.cancel or ''}\n"
+            for action in self.sends
+            if action.request
+        )
+        return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Sequence[Action]]:
+        """The actions of each file, in the order of its documents."""
+        found: dict[str, list[Action]] = defaultdict(list)
+        for action in self.actions:
+            found[action.path].append(action)
+        for path, actions in found.items():
+            if len(actions) > 1:
+                found[path] = sorted(actions, key=lambda action: action.document)
+        return found
+
+    @cached_property
+    def problems_by_path(self) -> Mapping[str, Sequence[Problem]]:
+        """The problems of each file, in reading order."""
+        found: dict[str, list[Problem]] = defaultdict(list)
+        for entry in self.problems:
+            found[entry.path].append(entry)
+        return found

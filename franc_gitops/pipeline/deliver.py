@@ -1,0 +1,167 @@
+"""Action → delivery: the exact events and ledger records that one action sends.
+
+In: a plan and its actions. Out: a `Delivery` for each, made when it is sent and not before,
+so that a plan of a hundred thousand requests stays small.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from franc_gitops import events
+from franc_gitops.ledger import LedgerEntry, SentEvent, Unplaced, unplaced
+from franc_gitops.model import UNKNOWN_PROVENANCE
+from franc_gitops.pipeline.actions import Kind
+from franc_gitops.problems import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from franc_gitops.model import Event, Problem, Provenance, Request
+    from franc_gitops.pipeline.actions import Action, Plan, Situation
+
+LEDGER_TOPIC = "gitops.ledger"
+_FRAME_BYTES = 4096
+"""More than ids, texts and headers of an event add to a request's own fields and path."""
+
+
+class Delivery(NamedTuple):
+    """What one action sends: events, and the ledger records that go with them.
+
+    `refreshed` are records of requests in the same file that are told its new content.
+    """
+
+    action: Action
+    events: tuple[Event, ...]
+    record: Unplaced
+    refreshed: tuple[Unplaced, ...]
+
+
+def deliveries(plan: Plan, actions: Iterable[Action]) -> Iterator[Delivery]:
+    """Make events and ledger records of actions that send."""
+    refreshed: set[str] = set()
+    for action in actions:
+        made = events_of(action, plan.situation)
+        record = _record(action, made, plan.situation, plan.problems_by_path.get(action.path, ()))
+        others = () if action.path in refreshed else tuple(_refreshed(action.path, plan))
+        refreshed.add(action.path)
+        yield Delivery(action, made, record, others)
+
+
+def events_of(action: Action, situation: Situation) -> tuple[Event, ...]:
+    """Make the events that an action sends; none for one that sends nothing."""
+    request, entry = action.request, action.entry
+    if request is None or not action.sends:
+        return ()
+    provenance = situation.provenance.get(request.path, UNKNOWN_PROVENANCE)
+    if action.kind is Kind.CANCEL and entry is not None:
+        asked = [event.event_id for event in entry.events if event.event_type == request.type]
+        return (
+            events.cancellation(
+                request, provenance, situation.envelope, asked[-1] if asked else "", action.taken
+            ),
+        )
+    return events.publication(request, provenance, situation.envelope, action.taken)
+
+
+def _record(
+    action: Action, made: Sequence[Event], situation: Situation, problems: Sequence[Problem]
+) -> Unplaced:
+    """Prepare the ledger record of an action that sends."""
+    if action.request is None:
+        raise ValueError(action)
+    provenance = situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
+    time = events.timestamp(provenance.time)
+    entry = _entry(action, action.request, provenance, situation, problems)
+    rows = ((event.event_type, event.event_id, event.topic, time) for event in made)
+    return unplaced(entry, rows)
+
+
+def _entry(
+    action: Action,
+    request: Request,
+    provenance: Provenance,
+    situation: Situation,
+    problems: Sequence[Problem],
+) -> LedgerEntry:
+    """Say what is known of the request once it is sent; a cancellation keeps what was published."""
+    old = action.entry if action.kind is Kind.CANCEL else None
+    return LedgerEntry(
+        request_id=request.request_id,
+        type=request.type,
+        change_number=request.change_number,
+        item=request.item,
+        revision=old.revision if old else request.revision,
+        digest=old.digest if old else request.digest,
+        path=request.path,
+        blob=situation.snapshot.files[request.path],
+        document=request.document,
+        documents=request.documents,
+        commit=provenance.commit,
+        phase=action.phase,
+        completion=situation.envelope.completion,
+        timestamp=events.timestamp(provenance.time),
+        cancel=request.cancel,
+        warnings=tuple(_warning(entry) for entry in problems),
+        events=_events_before(action.entry),
+    )
+
+
+def _events_before(entry: LedgerEntry | None) -> tuple[SentEvent, ...]:
+    return entry.events if entry else ()
+
+
+def _warning(problem: Problem) -> dict[str, str | int]:
+    fields = problem.as_dict()
+    del fields["path"], fields["severity"]
+    return fields
+
+
+def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
+    """Tell the other published requests of a file its new content, so that it is known whole."""
+    from dataclasses import replace
+
+    blob = plan.situation.snapshot.files[path]
+    for action in plan.by_path[path]:
+        entry, request = action.entry, action.request
+        if action.sends or entry is None or request is None:
+            continue
+        known = (entry.path, entry.blob, entry.document, entry.documents)
+        place = (path, blob, request.document, request.documents)
+        if known != place:
+            names = ("path", "blob", "document", "documents")
+            yield unplaced(replace(entry, **dict(zip(names, place, strict=True))), ())
+
+
+def size_problems(action: Action, situation: Situation) -> list[Problem]:
+    """Find records that their topic would refuse; exact sizes only where it may be close."""
+    request = action.request
+    limits = situation.max_record_bytes
+    if request is None or not limits:
+        return []
+    likely = len(request.own_fields) * 4 + len(request.path) * 8 + _FRAME_BYTES
+    if likely < min(limits.values()):
+        return []
+    return [
+        problem(
+            "FRN403",
+            request.path,
+            f"the record for {topic} has {size} bytes, the topic takes {limits[topic]}",
+            place=request.place,
+            hint="split the request with `item`, or raise the topic's max.message.bytes",
+        )
+        for topic, size in _record_sizes(action, situation)
+        if size > limits.get(topic, size)
+    ]
+
+
+def _record_sizes(action: Action, situation: Situation) -> Iterator[tuple[str, int]]:
+    request = action.request
+    if request is None:
+        return
+    made = events_of(action, situation)
+    for event in made:
+        yield event.topic, event.size
+    record = _record(action, made, situation, ())
+    rows = sum(len(before) + len(after) + 24 for before, after in record.rows)
+    yield situation.envelope.topic(LEDGER_TOPIC), len(record.head.encode()) + rows + 128

@@ -1,0 +1,146 @@
+"""Requests + ledger → plan: what is sent, held and skipped, and why.
+
+In: a `Situation` (snapshot, validated requests of the files the ledger does not know, their
+provenance, the time) and the ledger. Out: a `Plan`. Pure: no clock, no input or output, so
+every publisher makes the same plan of the same situation. The file is the unit of holding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
+from franc_gitops.pipeline.actions import Action, Kind, Plan
+from franc_gitops.pipeline.deliver import events_of, size_problems
+from franc_gitops.pipeline.identity import copy_problems, identity_problems
+from franc_gitops.pipeline.lifecycle import judge
+from franc_gitops.problems import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from franc_gitops.ledger import Comparison, Ledger
+    from franc_gitops.model import Problem, Request
+    from franc_gitops.pipeline.actions import Situation
+
+
+def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> Plan:
+    """Decide what becomes of every request at the commit."""
+    requests = [r for r in situation.validated.requests if r.path in comparison.unknown]
+    entries = {r.request_id: ledger.get(r.request_id) for r in requests if r.request_id in ledger}
+    verdicts = [judge(r, entries.get(r.request_id), situation) for r in requests]
+    problems = [
+        *(p for p in situation.validated.problems if p.path in comparison.unknown),
+        *situation.snapshot.problems,
+        *copy_problems(comparison),
+        *identity_problems(requests, entries, comparison),
+        *(found for _, found in verdicts if found),
+    ]
+    bad = {p.path for p in problems if p.is_error}
+    actions = _name_events([a for a, _ in verdicts], ledger, situation, bad)
+    problems += (p for a in actions if a.path not in bad for p in size_problems(a, situation))
+    bad = {p.path for p in problems if p.is_error}
+    orphans = list(_orphans(requests, ledger, comparison, bad))
+    problems += map(_orphan_problem, orphans)
+    actions = [_hold(action, bad, strict=situation.strict) for action in actions]
+    actions += [*_wordless(situation, bad, actions), *orphans]
+    actions.sort(key=_sending_order(situation))
+    problems.sort(key=lambda p: p.sort_key)
+    return Plan(situation, comparison, tuple(actions), tuple(problems))
+
+
+def _hold(action: Action, bad: set[str], *, strict: bool) -> Action:
+    if not action.sends or not bad:
+        return action
+    if action.path in bad:
+        reason = "held: its file has an error"
+    elif strict:
+        reason = "held: --strict and another file has an error"
+    else:
+        return action
+    phase = action.entry.phase if action.entry else Phase.REJECTED
+    return replace(action, kind=Kind.HOLD, reason=reason, phase=phase)
+
+
+def _wordless(
+    situation: Situation, bad: set[str], actions: Iterable[Action]
+) -> Iterator[Action]:
+    """Hold files of which no request could be read, so that they are counted and named."""
+    spoken = {action.path for action in actions}
+    for path in sorted(bad - spoken):
+        if path in situation.snapshot.files:
+            yield Action(Kind.HOLD, "", path, 0, "held: its file has an error", Phase.REJECTED)
+
+
+def _orphans(
+    requests: Iterable[Request], ledger: Ledger, comparison: Comparison, bad: set[str]
+) -> Iterator[Action]:
+    """Find unfinished requests whose file was deleted; finished ones are simply retired."""
+    if not comparison.astray:
+        return
+    claimed = {request.request_id for request in requests}
+    for request_id, path in comparison.astray.items():
+        if request_id in claimed or path in bad:
+            continue
+        entry = ledger.get(request_id)
+        if entry is not None and not entry.phase.is_final:
+            reason = "its file was deleted before it was finished; nothing is sent"
+            yield Action(
+                Kind.ORPHANED, request_id, path, entry.revision, reason, entry.phase, entry=entry
+            )
+
+
+def _orphan_problem(action: Action) -> Problem:
+    return problem(
+        "FRN410",
+        action.path,
+        f"the file of {action.request_id}, which is {action.phase}, was deleted",
+        hint="bring it back and add `cancel: reason` to cancel the request",
+    )
+
+
+def _sending_order(
+    situation: Situation,
+) -> Callable[[Action], tuple[datetime, str, int, str]]:
+    """Order by commit time, then path and document: as the changes were merged."""
+    provenance = situation.provenance
+
+    def key(action: Action) -> tuple[datetime, str, int, str]:
+        time = provenance.get(action.path, UNKNOWN_PROVENANCE).time
+        return (time, action.path, action.document, action.request_id)
+
+    return key
+
+
+def _name_events(
+    actions: list[Action], ledger: Ledger, situation: Situation, bad: set[str]
+) -> list[Action]:
+    """Tell requests that share a change number which event ids are taken, in a stable order."""
+    sending = [a.request for a in actions if a.sends and a.path not in bad and a.request]
+    numbers = Counter(request.change_number for request in sending)
+    known = ledger.of_changes(set(numbers)) if len(ledger) else {}
+    taken = {
+        number: {event.event_id for entry in known.get(number, ()) for event in entry.events}
+        for number, count in numbers.items()
+        if count > 1 or number in known
+    }
+    if not taken:
+        return actions
+    return [
+        _mark_taken(action, taken, situation)
+        for action in sorted(actions, key=lambda action: (action.request_id, action.path))
+    ]
+
+
+def _mark_taken(action: Action, taken: dict[str, set[str]], situation: Situation) -> Action:
+    """Note the ids that the action must not repeat, and add its own to them."""
+    request = action.request
+    if request is None or not action.sends or request.change_number not in taken:
+        return action
+    used = taken[request.change_number]
+    marked = replace(action, taken=frozenset(used))
+    used.update(event.event_id for event in events_of(marked, situation))
+    return marked

@@ -1,0 +1,235 @@
+"""Plan → ledger entries: the exactly-once protocol, step by step.
+
+In: an event log, a plan and a way to plan again. Out: what was published; the ledger knows
+it. Why it is exact: when `fence` returns, every other publisher's transaction is either
+committed, and then below the high watermark that we read up to, or can never commit. What
+we read after that is the truth until somebody fences us, and then we cannot commit.
+
+The steps: 0 peek (fences nobody) · 1 guard · 2 fence · 3 target (high watermark) · 4 read up
+to it · 5 plan · 6 publish in transactions · 7 resolve an unknown outcome by beginning again
+at 2 · 8 a new epoch after any commit that was not clean. Step 9, the status files, is
+`writeback.py`. A random-schedule search in the tests breaks each step and finds the
+duplicate or the loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from franc_gitops.errors import (
+    EventLogUnreachable,
+    FencedTooLong,
+    OutcomeUnknown,
+    PartlyPublished,
+)
+from franc_gitops.ledger import Ledger
+from franc_gitops.pipeline.deliver import deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from franc_gitops.clock import Clock
+    from franc_gitops.eventlogs import Committed, EventLog, LedgerReader, Session
+    from franc_gitops.model import LogIdentity, Position
+    from franc_gitops.pipeline.actions import Action, Plan
+    from franc_gitops.pipeline.deliver import Delivery
+
+BATCH = 5_000
+"""Requests per transaction at the most; a file's requests are never split."""
+
+PATIENCE = 120.0
+"""Seconds that a publisher tries again after being fenced or left without an answer."""
+
+
+class Progress(Protocol):
+    """Hears how many requests are published so far."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show it, or do nothing."""
+        ...
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""
+    del done, total
+
+
+@dataclass
+class Publisher:
+    """Follows the ledger of one event log and publishes to it; lives as long as the log.
+
+    `guard` looks at the log before anything is written and raises if it is not the one that
+    is meant. `published` are the request_ids that the last call of `publish` has committed.
+    """
+
+    log: EventLog
+    clock: Clock
+    guard: Callable[[LogIdentity], None] = lambda _: None
+    batch: int = BATCH
+    patience: float = PATIENCE
+    progress: Progress = no_progress
+    ledger: Ledger = field(default_factory=Ledger)
+    published: set[str] = field(default_factory=set)
+    _reader: LedgerReader | None = None
+    _session: Session | None = None
+
+    def peek(self) -> Ledger:
+        """Read what is committed, fencing nobody and waiting for nobody (step 0).
+
+        Ledger entries are never taken back: what a peek shows as published is final.
+        """
+        self._read(None)
+        return self.ledger
+
+    def publish(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Plan:
+        """Publish what `plan` sends, exactly once, and return the last plan that was made.
+
+        Raises FencedTooLong, EventLogUnreachable, EventLogRefused, or PartlyPublished when
+        something was committed before the log went away. Whatever is raised, the next pass
+        sends exactly what is missing.
+        """
+        deadline = self.clock.monotonic() + self.patience
+        attempt = 0
+        self.published = set()
+        try:
+            while plan.sends:
+                try:
+                    return self._publish_in_epochs(plan, replan)
+                except OutcomeUnknown as doubt:
+                    attempt += 1
+                    self._give_up_or_wait(doubt, attempt, deadline)
+                    plan = self._plan_after(self.peek(), replan)
+        except EventLogUnreachable as error:
+            if not self.published:
+                raise
+            raise PartlyPublished(
+                f"{len(self.published)} requests are published, then: {error.message}",
+                hint=error.hint or "run publish again: it sends exactly the rest",
+            ) from error
+        finally:
+            self._drop_session()
+        return plan
+
+    def close(self) -> None:
+        """Let go of the reader and of the log."""
+        self._drop_session()
+        if self._reader is not None:
+            self._reader.close()
+        self.log.close()
+
+    # --- the steps, each a method, so that a test can break one ------------------------------
+
+    def _publish_in_epochs(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Plan:
+        """Steps 1 to 8 until nothing is left to send."""
+        last = plan
+        while plan.sends:
+            self._check_guard()
+            session = self._fence()
+            plan = last = self._plan_in_epoch(session, plan, replan)
+            done = self._publish_in_epoch(session, plan)
+            if done:
+                return last
+            self._drop_session()
+            plan = self._plan_after(self.ledger, replan)
+        return last
+
+    def _check_guard(self) -> None:
+        self.guard(self.log.identify())
+
+    def _fence(self) -> Session:
+        self._session = self.log.fence()
+        return self._session
+
+    def _plan_in_epoch(
+        self, session: Session, plan: Plan, replan: Callable[[Ledger], Plan]
+    ) -> Plan:
+        """Steps 3 to 5: read up to the high watermark; plan again if that told anything new."""
+        before = self.ledger.version
+        self._read(session.target())
+        return plan if self.ledger.version == before else self._plan_after(self.ledger, replan)
+
+    def _plan_after(self, ledger: Ledger, replan: Callable[[Ledger], Plan]) -> Plan:
+        return replan(ledger)
+
+    def _publish_in_epoch(self, session: Session, plan: Plan) -> bool:
+        """Steps 6 to 8: give whether all is sent; false asks for a new epoch first."""
+        batches = list(_batches(plan.sends, self.batch))
+        sent = 0
+        for number, batch in enumerate(batches, 1):
+            committed = self._commit(session, list(deliveries(plan, batch)))
+            self._remember(committed, batch)
+            sent += len(batch)
+            self.progress(sent, len(plan.sends))
+            if number < len(batches) and self._needs_new_epoch(committed):
+                return False
+        return True
+
+    def _needs_new_epoch(self, committed: Committed) -> bool:
+        """A late duplicate of a disturbed commit could end the next transaction (step 8)."""
+        return not committed.clean
+
+    def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
+        """Write events and ledger records in one transaction (step 6)."""
+        return session.commit(
+            [event for delivery in batch for event in delivery.events], _recorder(batch)
+        )
+
+    def _remember(self, committed: Committed, batch: Iterable[Action]) -> None:
+        self.ledger.fold(committed.records)
+        self.published.update(action.request_id for action in batch)
+
+    def _read(self, target: object) -> None:
+        if self._reader is None:
+            self._reader = self.log.reader()
+        for records in self._reader.read(target):  # type: ignore[arg-type]
+            self.ledger.fold(records)
+
+    def _give_up_or_wait(self, doubt: OutcomeUnknown, attempt: int, deadline: float) -> None:
+        """Wait with jitter, longer each time, so that two publishers do not fence each other for ever."""
+        self._drop_session()
+        if self.clock.monotonic() > deadline:
+            if doubt.fenced:
+                raise FencedTooLong(
+                    f"another publisher kept taking over for {self.patience:.0f} s",
+                    hint="let one publisher finish; run publish again for what is missing",
+                ) from doubt
+            raise EventLogUnreachable(
+                f"the event log gave no certain answer for {self.patience:.0f} s: {doubt}",
+                hint="run publish again: it reads the ledger and sends exactly what is missing",
+            ) from doubt
+        longest = min(30.0, (2.0 if doubt.fenced else 0.2) * 2**attempt)
+        self.clock.sleep(self.clock.uniform(longest / 4, longest))
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _recorder(batch: Sequence[Delivery]):  # noqa: ANN202  - a Recorder
+    """Turn the positions of a batch's events into its ledger records."""
+
+    def record(positions: Sequence[Position]) -> Iterator[tuple[str, str, bytes]]:
+        at = 0
+        for delivery in batch:
+            own = delivery.record
+            until = at + len(delivery.events)
+            yield own.change_number, own.request_id, own.place(positions[at:until])
+            at = until
+            for other in delivery.refreshed:
+                yield other.change_number, other.request_id, other.place(())
+
+    return record
+
+
+def _batches(actions: Sequence[Action], most: int) -> Iterator[list[Action]]:
+    """Cut the actions into transactions, between files only."""
+    batch: list[Action] = []
+    for action in actions:
+        if len(batch) >= most and action.path != batch[-1].path:
+            yield batch
+            batch = []
+        batch.append(action)
+    if batch:
+        yield batch

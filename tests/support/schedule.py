@@ -1,0 +1,245 @@
+"""A search over schedules: several publishers on one in-memory cluster, interleaved, killed, disturbed.
+
+Each publisher runs in a greenlet that hands over before every request to the broker, so a
+seed decides who goes on, who dies, which commit is lost, late, unanswered or repeated, and
+when a transaction times out. A killed publisher never runs again: no clean-up, as with
+`kill -9`. `run` returns what a read_committed consumer would complain about.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from greenlet import greenlet
+
+from franc_gitops.errors import FrancError, OutcomeUnknown
+from franc_gitops.events import Envelope
+from franc_gitops.eventlogs.memory import Disturbance, MemoryCluster, MemoryEventLog
+from franc_gitops.ledger import Ledger, decode
+from franc_gitops.model import Event, Place, Provenance, Request, Snapshot, Validated
+from franc_gitops.pipeline.actions import Plan, Situation
+from franc_gitops.pipeline.plan import make_plan
+from franc_gitops.pipeline.publish import Publisher
+
+NOW = datetime(2024, 7, 9, 14, 25, 30, tzinfo=UTC)
+EVENTS_PER_REQUEST = 3
+
+
+def make_request(number: int, **changes: object) -> Request:
+    """Make a small valid request in a file of its own."""
+    change = f"CHG-2024-{number:06d}"
+    fields = {
+        "path": f"requests/{change}.yaml",
+        "document": 1,
+        "documents": 1,
+        "place": Place(1, 1),
+        "type": "datacenter_deployment",
+        "change_number": change,
+        "item": None,
+        "revision": 1,
+        "request_id": f"datacenter_{change}",
+        "digest": f"sha256:{number:064x}",
+        "own_fields": '"dc_name":"D","location":"L","design_pattern":"P"',
+    }
+    return Request(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def make_situation(requests: tuple[Request, ...], **changes: object) -> Situation:
+    """Make the situation of a commit that holds these requests."""
+    paths = {request.path for request in requests}
+    blobs = {path: f"{n:040x}" for n, path in enumerate(sorted(paths), 1)}
+    provenance = {path: Provenance("c" * 40, NOW, "An Author") for path in paths}
+    snapshot = Snapshot("c" * 40, blobs)
+    validated = Validated(requests, (), len(paths), len(requests))
+    fields = {"envelope": Envelope(), "now": NOW, **changes}
+    return Situation(snapshot, validated, provenance, **fields)  # type: ignore[arg-type]
+
+
+@dataclass
+class ScheduledClock:
+    """A clock whose waiting hands over to the others."""
+
+    chance: random.Random
+    hand_over: object = None
+
+    def now(self) -> datetime:
+        """Give a fixed time."""
+        return NOW
+
+    def monotonic(self) -> float:
+        """Stand still: nobody gives up."""
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Hand over."""
+        del seconds
+        self.hand_over("sleep")  # type: ignore[operator]
+
+    def uniform(self, low: float, high: float) -> float:
+        """Roll the seed's dice."""
+        return self.chance.uniform(low, high)
+
+
+@dataclass
+class Actor:
+    """One publisher, from its start to its end or death."""
+
+    publisher: Publisher
+    situation: Situation
+    plans: dict[frozenset[str], Plan]
+    believed: set[str] = field(default_factory=set)
+    thread: greenlet | None = None
+    waiting: bool = False
+
+    def work(self) -> None:
+        """Do one pass; a broken world ends it, as it ends a CI job."""
+        try:
+            plan = self.replan(self.publisher.peek())
+            self.publisher.publish(plan, self.replan)
+        except FrancError:
+            pass
+        finally:
+            self.believed = set(self.publisher.published)
+
+    def replan(self, ledger: Ledger) -> Plan:
+        """Plan the same commit again; requests never change here, so known keys say it all."""
+        known = frozenset(ledger)
+        if known not in self.plans:
+            comparison = ledger.compare(self.situation.snapshot.files)
+            self.plans[known] = make_plan(self.situation, ledger, comparison)
+        return self.plans[known]
+
+
+@dataclass
+class Schedule:
+    """The world of one seed."""
+
+    seed: int
+    publisher_class: type[Publisher] = Publisher
+    shared_id: bool = True
+    requests: int = 4
+    batch: int = 2
+    publishers: int = 3
+    steps: int = 500
+
+    def run(self) -> list[str]:
+        """Run the schedule and a last undisturbed pass; give the complaints."""
+        self.chance = random.Random(self.seed)
+        self.cluster = MemoryCluster(partitions=2)
+        made = tuple(make_request(number) for number in range(1, self.requests + 1))
+        self.situation = make_situation(made)
+        self.plans: dict[frozenset[str], Plan] = {}
+        actors = [self._actor(number) for number in range(self.publishers)]
+        bystander = self._bystander()
+        self._play([*actors, bystander])
+        while self.cluster.late:
+            self.cluster.deliver_late()
+        self.cluster.expire()
+        last = self._actor(0, calm=True)
+        last.work()
+        return [*self._complaints(), *self._lies([*actors, last])]
+
+    def _actor(self, number: int, *, calm: bool = False) -> Actor:
+        clock = ScheduledClock(self.chance)
+        log = MemoryEventLog(self.cluster)
+        if not self.shared_id:
+            log.transactional_id = f"publisher-{number}"
+        publisher = self.publisher_class(log, clock, batch=self.batch)
+        actor = Actor(publisher, self.situation, self.plans)
+        if calm:
+            clock.hand_over = lambda _: None
+        else:
+            log.disturb = self._disturb
+            log.step = clock.hand_over = lambda name: self._hand_over(actor, name)
+        return actor
+
+    def _hand_over(self, actor: Actor, name: str) -> None:
+        actor.waiting = name == "wait"
+        self.hub.switch()
+
+    def _disturb(self) -> Disturbance:
+        fates = [fate for fate in Disturbance if fate is not Disturbance.NONE]
+        return self.chance.choice(fates) if self.chance.random() < 0.4 else Disturbance.NONE
+
+    def _bystander(self) -> Actor:
+        """Somebody with an id of his own who holds ledger partitions open."""
+        actor = self._actor(99)
+        actor.publisher.log.transactional_id = "bystander"  # type: ignore[attr-defined]
+
+        def work() -> None:
+            for turn in range(4):
+                session = actor.publisher.log.fence()
+                records = [("CHG-A", f"~{turn}", b""), ("CHG-B", f"~{turn}", b"")]
+                try:
+                    session.commit([], lambda _, records=records: records)
+                except OutcomeUnknown:
+                    continue
+
+        actor.work = work  # type: ignore[method-assign]
+        return actor
+
+    def _play(self, actors: list[Actor]) -> None:
+        self.hub = greenlet.getcurrent()
+        for actor in actors:
+            actor.thread = greenlet(actor.work)
+        alive = list(actors)
+        kills = self.chance.randint(0, 3)
+        for _ in range(self.steps):
+            if not alive:
+                break
+            actor = self.chance.choice(alive)
+            dice = self.chance.random()
+            if dice < 0.01 and kills:
+                kills -= 1
+                alive.remove(actor)
+            elif dice < 0.04 and self.cluster.late:
+                self.cluster.deliver_late()
+            elif dice < 0.042 or (actor.waiting and dice < 0.2):
+                self.cluster.expire()
+            else:
+                actor.thread.switch()  # type: ignore[union-attr]
+                if actor.thread.dead:  # type: ignore[union-attr]
+                    alive.remove(actor)
+        self.keep = actors  # a killed greenlet must not be cleaned up before the count
+
+    def _complaints(self) -> list[str]:
+        records = list(MemoryEventLog(self.cluster).events())
+        ids = Counter(dict(r.headers)["ce_id"].decode() for r in records)
+        found = [f"{event_id} stands {count} times" for event_id, count in ids.items() if count > 1]
+        wanted = self.requests * EVENTS_PER_REQUEST
+        if len(ids) != wanted:
+            found.append(f"{len(ids)} of {wanted} events are there")
+        places = {(r.topic, r.partition, r.offset): dict(r.headers)["ce_id"].decode() for r in records}
+        return found + self._ledger_complaints(places)
+
+    def _ledger_complaints(self, places: dict[tuple[str, int, int], str]) -> list[str]:
+        ledger = Ledger()
+        for records in MemoryEventLog(self.cluster).reader().read(None):
+            ledger.fold(records)
+        found = [] if len(ledger) == self.requests else [f"the ledger has {len(ledger)} entries"]
+        for request_id in ledger:
+            for event in decode(ledger.raw(request_id)).events:
+                if places.get((event.topic, event.partition, event.offset)) != event.event_id:
+                    found.append(f"the ledger misplaces {event.event_id}")
+        return found
+
+    def _lies(self, actors: list[Actor]) -> list[str]:
+        """Find publishers that reported what is not so."""
+        reader = MemoryEventLog(self.cluster).reader()
+        truth = {key for records in reader.read(None) for key, _ in records}
+        return [f"a publisher believed {sorted(a.believed - truth)}" for a in actors if a.believed - truth]
+
+
+def complaints(seeds: range, **world: object) -> list[str]:
+    """Run many schedules and give what was found, with the seed that finds it again."""
+    return [
+        f"seed {seed}: {complaint}"
+        for seed in seeds
+        for complaint in Schedule(seed, **world).run()  # type: ignore[arg-type]
+    ]
+
+
+__all__ = ["Event", "Schedule", "complaints", "make_request", "make_situation"]
