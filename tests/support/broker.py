@@ -402,6 +402,9 @@ def start_cluster(
 _SMALL = {
     "auto.create.topics.enable": "false",
     "background.threads": "2",
+    # A node that was killed may come back once its session is over: 9 s by default.
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",
     "group.initial.rebalance.delay.ms": "0",
     "log.cleaner.dedupe.buffer.size": str(16 * 2**20),
     "num.io.threads": "4",
@@ -420,8 +423,6 @@ _SMALL = {
 def _replicated(nodes: int) -> dict[str, str]:
     in_sync = str(max(1, nodes - 1))
     return {
-        "broker.heartbeat.interval.ms": "1000",
-        "broker.session.timeout.ms": "6000",
         "default.replication.factor": str(nodes),
         "min.insync.replicas": in_sync,
         "offsets.topic.replication.factor": str(nodes),

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], *, what: str, seconds: float, every: float = 0.02) -> T:
+def wait_for(
+    condition: Callable[[], T | None], *, what: str, seconds: float, every: float = 0.02
+) -> T:
     """The first true value of `condition()`; TimeoutError naming `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
