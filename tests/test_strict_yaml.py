@@ -294,6 +294,35 @@ PLAIN_LINES = st.sampled_from(
 )
 
 
+ALMOST_PLAIN = [
+    "i:\n  - {a: b}\n   - {a: c}\n",
+    "i:\n  - a: b\n   - a: c\n",
+    "i:\n  - a: b\n     c: d\n",
+    "i:\n  - a: b\n   c: d\n",
+    "i:\n  - a: b\n  c: d\n",
+    "i:\n  - {a: b}\n    c: d\n",
+    "i:\n  - a:\n      c: d\n",
+    "i:\n  - a: b\n    a: c\n",
+    "i:\n  - {a: null, b: NULL}\n",
+    "i:\n  - a: null\n    b:\n",
+    "i:\n- a: b\nj: c\n",
+    "i: x\n  - a: b\n",
+    "i: [null, a]\n",
+    "i:\n\n  - {a: b}\n\n  - a: b\n\nj: c\n",
+    "a: b\n  c\n",
+    "a: b\n---\n# c\n",
+    "# a\n---\nb: c",
+    f"{'k' * 1025}: a\n",
+    f"i:\n  - {{{'k' * 1025}: a}}\n",
+    f"i:\n  - {'k' * 1025}: a\n",
+]
+
+
+@pytest.mark.parametrize("text", ALMOST_PLAIN)
+def test_both_readers_accept_the_same_near_the_short_way(text: str) -> None:
+    check_readers_agree(text.encode())
+
+
 @given(st.lists(PIECES, max_size=24).map("".join))
 @settings(deadline=None, max_examples=1500)
 def test_both_readers_accept_the_same_text(text: str) -> None:
