@@ -20,7 +20,13 @@ def completion_message(commit: str) -> str:
 
 def result_data(commit: str, path: str, revision: int) -> dict[str, Any]:
     """Give what the completion event reports as its result."""
-    return {"validated": True, "published": True, "commit": commit or None, "path": path, "revision": revision}
+    return {
+        "validated": True,
+        "published": True,
+        "commit": commit or None,
+        "path": path,
+        "revision": revision,
+    }
 
 
 def cancellation_message(reason: str) -> str:
@@ -36,7 +42,9 @@ def task(*, commit: str, path: str, revision: int, cancel: str | None) -> dict[s
         "progress_percentage": 100,
         "status_message": STATUS_MESSAGE,
         "completion_status": "cancelled" if cancelled else "completed",
-        "completion_message": cancellation_message(cancel) if cancel is not None else completion_message(commit),
+        "completion_message": cancellation_message(cancel)
+        if cancel is not None
+        else completion_message(commit),
         "result_data": None if cancelled else result_data(commit, path, revision),
         "error_details": None,
         "execution_duration": 0.0,

@@ -100,7 +100,11 @@ class RecordsSeparately(Publisher):
         bare = [delivery._replace(events=()) for delivery in batch]
         at = iter(positions)
         records = [
-            (d.record.change_number, d.record.request_id, d.record.place([next(at) for _ in d.events]))  # type: ignore[misc]
+            (
+                d.record.change_number,
+                d.record.request_id,
+                d.record.place([next(at) for _ in d.events]),
+            )  # type: ignore[misc]
             for d in batch
         ]
         del bare
@@ -121,7 +125,9 @@ class RecordsSeparately(Publisher):
 )
 def test_every_step_is_needed(broken: type[Publisher]) -> None:
     """With the step broken, some schedule loses or repeats a request."""
-    assert any(complaints(range(seed, seed + 50), publisher_class=broken) for seed in BROKEN_SEEDS[::50])
+    assert any(
+        complaints(range(seed, seed + 50), publisher_class=broken) for seed in BROKEN_SEEDS[::50]
+    )
 
 
 def test_one_transactional_id_is_needed() -> None:

@@ -22,7 +22,6 @@ LedgerRecord: TypeAlias = tuple[str, bytes]
 """A ledger record: request_id and value."""
 
 
-
 class Record(NamedTuple):
     """An event as a read_committed consumer sees it."""
 

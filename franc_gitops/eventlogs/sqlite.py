@@ -67,7 +67,9 @@ class SqliteEventLog:
             message = f"{self._file} was written by another version (format {found})"
             raise EventLogRefused(message, hint="use that version, or delete the file")
         if found == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_FORMAT};COMMIT;")
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_FORMAT};COMMIT;"
+            )
         return connection
 
     def identify(self) -> LogIdentity:
@@ -81,7 +83,9 @@ class SqliteEventLog:
     def fence(self) -> SqliteSession:
         """Open a session and fence every earlier one."""
         with self._causes():
-            row = self._connection.execute("UPDATE epoch SET number = number + 1 RETURNING number").fetchone()
+            row = self._connection.execute(
+                "UPDATE epoch SET number = number + 1 RETURNING number"
+            ).fetchone()
             return SqliteSession(self, row[0])
 
     def events(self, *, follow: bool = False) -> Iterator[Record]:
@@ -98,7 +102,9 @@ class SqliteEventLog:
     def _events_after(self, seen: int) -> Iterator[tuple[int, Record]]:
         query = "SELECT position, topic, log_offset, key, headers, value FROM events WHERE position > ? ORDER BY position"
         with self._causes():
-            for position, topic, offset, key, headers, value in self._connection.execute(query, (seen,)):
+            for position, topic, offset, key, headers, value in self._connection.execute(
+                query, (seen,)
+            ):
                 pairs = tuple((name, text.encode()) for name, text in json.loads(headers))
                 yield position, Record(topic, 0, offset, key, pairs, value)
 
@@ -121,9 +127,15 @@ class SqliteEventLog:
 
     def _explain(self, error: sqlite3.DatabaseError) -> EventLogRefused | EventLogUnreachable:
         message = f"the embedded event log {self._file} failed: {error}"
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+        }:
             return EventLogUnreachable(message, hint="another process holds it; try again")
-        return EventLogRefused(message, hint="check permissions and space; a damaged file can be deleted: it is a local cache")
+        return EventLogRefused(
+            message,
+            hint="check permissions and space; a damaged file can be deleted: it is a local cache",
+        )
 
 
 class SqliteReader:
@@ -137,7 +149,9 @@ class SqliteReader:
     def read(self, target: Target | None) -> Iterator[Sequence[LedgerRecord]]:
         """Yield what is committed and not yet read; all of it is below any target."""
         del target
-        query = "SELECT position, request_id, value FROM ledger WHERE position > ? ORDER BY position"
+        query = (
+            "SELECT position, request_id, value FROM ledger WHERE position > ? ORDER BY position"
+        )
         with self._log._causes():  # noqa: SLF001  - same module
             cursor = self._log._connection.execute(query, (self._seen,))  # noqa: SLF001
             while rows := cursor.fetchmany(10_000):
@@ -159,7 +173,9 @@ class SqliteSession:
     def target(self) -> Target:
         """Give the last ledger position."""
         with self._log._causes():  # noqa: SLF001  - same module
-            row = self._log._connection.execute("SELECT coalesce(max(position), 0) FROM ledger").fetchone()  # noqa: SLF001
+            row = self._log._connection.execute(
+                "SELECT coalesce(max(position), 0) FROM ledger"
+            ).fetchone()  # noqa: SLF001
             return {0: row[0]}
 
     def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
@@ -201,7 +217,9 @@ def _write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> li
         offset = following[event.topic]
         following[event.topic] = offset + 1
         positions.append(Position(0, offset))
-        headers = json.dumps([(name, value.decode()) for name, value in event.headers], ensure_ascii=False)
+        headers = json.dumps(
+            [(name, value.decode()) for name, value in event.headers], ensure_ascii=False
+        )
         rows.append((event.topic, offset, event.key, headers, event.value))
     connection.executemany(
         "INSERT INTO events (topic, log_offset, key, headers, value) VALUES (?, ?, ?, ?, ?)", rows
@@ -210,7 +228,8 @@ def _write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> li
 
 
 def _write_records(
-    connection: sqlite3.Connection, records: Iterator[tuple[str, str, bytes]] | Sequence[tuple[str, str, bytes]]
+    connection: sqlite3.Connection,
+    records: Iterator[tuple[str, str, bytes]] | Sequence[tuple[str, str, bytes]],
 ) -> list[LedgerRecord]:
     start = connection.execute("SELECT coalesce(max(position), 0) FROM ledger").fetchone()[0]
     written = [(request_id, value) for _, request_id, value in records]

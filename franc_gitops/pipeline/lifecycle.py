@@ -28,8 +28,12 @@ def judge(request: Request, entry: LedgerEntry | None, situation: Situation) -> 
     return _judge_known(request, entry, situation)
 
 
-def _act(kind: Kind, request: Request, entry: LedgerEntry | None, phase: Phase, reason: str) -> Action:
-    return Action(kind, request.request_id, request.path, request.revision, reason, phase, request, entry)
+def _act(
+    kind: Kind, request: Request, entry: LedgerEntry | None, phase: Phase, reason: str
+) -> Action:
+    return Action(
+        kind, request.request_id, request.path, request.revision, reason, phase, request, entry
+    )
 
 
 def _judge_cancel(request: Request, entry: LedgerEntry | None) -> Action:
@@ -42,9 +46,7 @@ def _judge_cancel(request: Request, entry: LedgerEntry | None) -> Action:
     return _act(Kind.CANCEL, request, entry, Phase.CANCELLED, reason)
 
 
-def _judge_new(
-    request: Request, situation: Situation, entry: LedgerEntry | None = None
-) -> Verdict:
+def _judge_new(request: Request, situation: Situation, entry: LedgerEntry | None = None) -> Verdict:
     """Publish a request that is new, or new in this revision, if it is time."""
     now = situation.now
     if request.not_before is not None and now < request.not_before:
@@ -53,7 +55,9 @@ def _judge_new(
     if request.not_after is not None and now > request.not_after:
         reason = f"its window closed at {request.not_after.isoformat()}; set a new `not_after`"
         return _act(Kind.HOLD, request, entry, Phase.SCHEDULED, reason), None
-    reason = f"revision {request.revision} follows {entry.revision}" if entry else "not published yet"
+    reason = (
+        f"revision {request.revision} follows {entry.revision}" if entry else "not published yet"
+    )
     phase = Phase.COMPLETED if situation.envelope.completion == "accept" else Phase.PUBLISHED
     action = _act(Kind.PUBLISH, request, entry, phase, reason)
     return action, None

@@ -65,9 +65,7 @@ def _hold(action: Action, bad: set[str], *, strict: bool) -> Action:
     return replace(action, kind=Kind.HOLD, reason=reason, phase=phase)
 
 
-def _wordless(
-    situation: Situation, bad: set[str], actions: Iterable[Action]
-) -> Iterator[Action]:
+def _wordless(situation: Situation, bad: set[str], actions: Iterable[Action]) -> Iterator[Action]:
     """Hold files of which no request could be read, so that they are counted and named."""
     spoken = {action.path for action in actions}
     for path in sorted(bad - spoken):

@@ -212,7 +212,9 @@ class Schedule:
         wanted = self.requests * EVENTS_PER_REQUEST
         if len(ids) != wanted:
             found.append(f"{len(ids)} of {wanted} events are there")
-        places = {(r.topic, r.partition, r.offset): dict(r.headers)["ce_id"].decode() for r in records}
+        places = {
+            (r.topic, r.partition, r.offset): dict(r.headers)["ce_id"].decode() for r in records
+        }
         return found + self._ledger_complaints(places)
 
     def _ledger_complaints(self, places: dict[tuple[str, int, int], str]) -> list[str]:
@@ -230,7 +232,11 @@ class Schedule:
         """Find publishers that reported what is not so."""
         reader = MemoryEventLog(self.cluster).reader()
         truth = {key for records in reader.read(None) for key, _ in records}
-        return [f"a publisher believed {sorted(a.believed - truth)}" for a in actors if a.believed - truth]
+        return [
+            f"a publisher believed {sorted(a.believed - truth)}"
+            for a in actors
+            if a.believed - truth
+        ]
 
 
 def complaints(seeds: range, **world: object) -> list[str]:

@@ -1,0 +1,51 @@
+"""The pins of the Kafka ledgers, kept in the repository as `status/.ledger.yaml`.
+
+One entry per accepted cluster. Git keeps the file, so that a publisher that suddenly sees
+another ledger (a wrong address, a re-created topic) refuses instead of starting afresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+from franc_gitops.errors import SettingsError
+from franc_gitops.model import Pin
+from franc_gitops.strict_yaml import Refused, dump, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from franc_gitops.model import Value
+
+FILE_NAME = ".ledger.yaml"
+HEADER = (
+    "# Written by franc-gitops. The ledgers that may be published to; git keeps this file.\n"
+    "# To accept another one: franc-gitops publish --accept-ledger\n"
+)
+_NAMES = tuple(field.name for field in fields(Pin))
+
+
+def encode(pins: Iterable[Pin]) -> bytes:
+    """Give the file's content."""
+    return (HEADER + dump({"ledgers": [asdict(pin) for pin in pins]})).encode()
+
+
+def decode(content: bytes, where: str) -> tuple[Pin, ...]:
+    """Read the file's content; raises SettingsError for one that is not ours."""
+    try:
+        documents = load(content)
+        ledgers = documents[0]["ledgers"]  # type: ignore[index,call-overload]
+        return tuple(_pin(entry) for entry in ledgers)  # type: ignore[union-attr]
+    except (Refused, LookupError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{where} cannot be read: {error}",
+            hint="bring it back from git; without it any ledger would be accepted",
+        ) from error
+
+
+def _pin(entry: Value) -> Pin:
+    if not isinstance(entry, dict) or set(entry) != set(_NAMES):
+        raise ValueError(f"an entry has {', '.join(_NAMES)}")
+    cluster_id, topic, topic_id, partitions = (str(entry[name]) for name in _NAMES)
+    return Pin(cluster_id, topic, topic_id, int(partitions))

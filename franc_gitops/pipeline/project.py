@@ -1,0 +1,172 @@
+"""Plan + ledger → what each status file must say.
+
+In: a plan and the ledger after publication. Out: a `StatusFile` for every request file, the
+text of which is made only if it is asked for. Nothing but commit and ledger goes in: no clock, host or run,
+so that any publisher at any time writes the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from franc_gitops import accept
+from franc_gitops.ledger import decode
+from franc_gitops.model import FILE_PHASE_ORDER, UNKNOWN_PROVENANCE, Phase
+from franc_gitops.pipeline.actions import Kind
+from franc_gitops.status_files import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from franc_gitops.ledger import Ledger, LedgerEntry
+    from franc_gitops.model import Problem
+    from franc_gitops.pipeline.actions import Action, Plan
+
+_RENDERING = b"1 "
+"""Change it with the form of the status files, so that all of them are written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFile:
+    """What the status file of a request file must say.
+
+    Equal `tag`s are equal bytes; an empty tag says nothing, the text must be compared.
+    """
+
+    path: str
+    tag: str
+    render: Callable[[], bytes]
+
+
+def project(
+    plan: Plan, ledger: Ledger, log_name: str, unsent: frozenset[str]
+) -> Iterator[StatusFile]:
+    """Say what every status file holds; files with a request in `unsent` are left as they are."""
+    projection = _Projection(plan, ledger, log_name)
+    for path, request_ids in plan.comparison.settled.items():
+        yield projection.settled(path, request_ids)
+    for path, actions in plan.by_path.items():
+        if not any(action.request_id in unsent and action.sends for action in actions):
+            yield projection.current(path, actions)
+    for path in plan.comparison.copies:
+        yield projection.current(path, ())
+
+
+class _Projection:
+    def __init__(self, plan: Plan, ledger: Ledger, log_name: str) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._log = log_name
+
+    def settled(self, path: str, request_ids: Sequence[str]) -> StatusFile:
+        """Describe a file that the ledger knows as it is."""
+        return StatusFile(
+            path, self._tag(path, request_ids), lambda: self._of_ledger(path, request_ids)
+        )
+
+    def current(self, path: str, actions: Sequence[Action]) -> StatusFile:
+        """Describe a file that was read in this pass."""
+        problems = self._plan.problems_by_path.get(path, ())
+        whole = not any(p.is_error for p in problems) and all(self._published(a) for a in actions)
+        tag = (
+            self._tag(path, [action.request_id for action in actions]) if whole and actions else ""
+        )
+        return StatusFile(path, tag, lambda: self._of_plan(path, actions, problems))
+
+    def _published(self, action: Action) -> bool:
+        """Whether the ledger alone says all about the request, this file's content included."""
+        if action.request_id not in self._ledger:
+            return False
+        blob = self._plan.situation.snapshot.files.get(action.path, "-").encode()
+        return blob in self._ledger.raw(action.request_id)
+
+    def _tag(self, path: str, request_ids: Sequence[str]) -> str:
+        digest = blake2b(_RENDERING, digest_size=12)
+        digest.update(f"{self._log} {path} ".encode())
+        for request_id in request_ids:
+            digest.update(self._ledger.raw(request_id))
+        return digest.hexdigest()
+
+    def _of_ledger(self, path: str, request_ids: Sequence[str]) -> bytes:
+        entries = [decode(self._ledger.raw(request_id)) for request_id in request_ids]
+        rows = [_published_row(entry, self._log) for entry in entries]
+        return render(
+            path, _file_phase([entry.phase for entry in entries]), rows, list(entries[0].warnings)
+        )
+
+    def _of_plan(self, path: str, actions: Sequence[Action], problems: Sequence[Problem]) -> bytes:
+        rows, phases = [], []
+        for action in actions:
+            entry = self._ledger.get(action.request_id)
+            if entry is not None:
+                rows.append(_published_row(entry, self._log))
+                phases.append(entry.phase)
+            elif action.request is not None:
+                rows.append(self._unpublished_row(action))
+                phases.append(action.phase)
+        bad = any(problem.is_error for problem in problems)
+        phase = Phase.REJECTED if bad else _file_phase(phases)
+        return render(path, phase, rows, [_without_path(problem) for problem in problems])
+
+    def _unpublished_row(self, action: Action) -> dict[str, Any]:
+        request = action.request
+        if request is None:
+            raise ValueError(action)
+        provenance = self._plan.situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
+        return {
+            "request_id": request.request_id,
+            "type": request.type,
+            "change_number": request.change_number,
+            "revision": request.revision,
+            "phase": action.phase.value,
+            "message": _sentence(action),
+            "commit": provenance.commit or None,
+            "digest": request.digest,
+            "log": self._log,
+            "events": [],
+            "task": None,
+        }
+
+
+def _sentence(action: Action) -> str:
+    if action.kind is Kind.SKIP and action.request and action.request.cancel:
+        return f"Cancelled before it was published: {action.request.cancel}"
+    return action.reason[:1].upper() + action.reason[1:]
+
+
+def _published_row(entry: LedgerEntry, log_name: str) -> dict[str, Any]:
+    embedded = log_name == "embedded"
+    task = entry.task or accept.task(
+        commit=entry.commit, path=entry.path, revision=entry.revision, cancel=entry.cancel
+    )
+    return {
+        "request_id": entry.request_id,
+        "type": entry.type,
+        "change_number": entry.change_number,
+        "revision": entry.revision,
+        "phase": entry.phase.value,
+        "message": task["completion_message"],
+        "commit": entry.commit or None,
+        "digest": entry.digest,
+        "log": log_name,
+        "events": [_event_row(event._asdict(), embedded=embedded) for event in entry.events],
+        "task": task,
+    }
+
+
+def _event_row(event: dict[str, Any], *, embedded: bool) -> dict[str, Any]:
+    if embedded:  # its offsets differ from machine to machine
+        del event["partition"], event["offset"]
+    return event
+
+
+def _file_phase(phases: Sequence[Phase]) -> Phase:
+    return next((phase for phase in FILE_PHASE_ORDER if phase in phases), Phase.REJECTED)
+
+
+def _without_path(problem: Problem) -> dict[str, Any]:
+    fields = problem.as_dict()
+    del fields["path"], fields["severity"]
+    return fields
