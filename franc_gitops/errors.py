@@ -1,4 +1,4 @@
-"""The exception tree: a world that fails, each class with its exit code and whether a retry may help.
+"""The exception tree: a world that fails, with its exit code and whether a retry may help.
 
 Wrong input is never here: it is a `Problem`. The command line catches these once, at the
 door, prints message and hint, and exits with `exit_code` (contract 6).
@@ -95,8 +95,8 @@ class FencedTooLong(FrancError):
     code = "FRN507"
 
 
-class OutcomeUnknown(Exception):  # noqa: N818  - a signal inside the protocol, never shown
-    """A transaction may or may not be committed: only the ledger can tell.
+class OutcomeUnknown(Exception):
+    """A transaction may or may not be committed: only the ledger can tell; never shown to users.
 
     Fencing is one of the ways to get here: a fenced publisher may have committed.
     """

@@ -106,7 +106,7 @@ class Unplaced(NamedTuple):
 
 
 def unplaced(entry: LedgerEntry, events: Iterable[tuple[str, str, str, str]]) -> Unplaced:
-    """Prepare the record of `entry` and new events (type, id, topic, timestamp) without positions."""
+    """Prepare the record of `entry` and new events: type, id, topic, timestamp, no position."""
     sent = "".join(f"{json.dumps(list(event), separators=(',', ':'))}," for event in entry.events)
     rows = tuple(
         (f'["{event_type}","{event_id}","{topic}",', f',"{timestamp}"]')
@@ -204,7 +204,7 @@ class Ledger:
         return self._values[request_id]
 
     def get(self, request_id: str) -> LedgerEntry | None:
-        """Give what is known of a request, or None; raises LedgerUnreadable for a foreign record."""
+        """Give what is known of a request, or None; raises LedgerUnreadable."""
         value = self._values.get(request_id)
         return None if value is None else decode(value)
 

@@ -47,7 +47,7 @@ def open_log(
         cluster = MemoryCluster()
         yield opener(lambda: MemoryEventLog(cluster))
     elif request.param == "sqlite":
-        yield opener(lambda: SqliteEventLog(tmp_path / ".franc"))
+        yield opener(lambda: SqliteEventLog(tmp_path / ".franc", SystemClock().sleep))
     else:
         from tests.support.kafka_log import make_log
 

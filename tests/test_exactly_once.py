@@ -18,8 +18,9 @@ from tests.support.schedule import complaints
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from franc_gitops.eventlogs import Session
+    from franc_gitops.eventlogs import Session, Target
     from franc_gitops.ledger import Ledger
+    from franc_gitops.model import Position
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.deliver import Delivery
 
@@ -57,7 +58,7 @@ class ReadsBeforeFencing(Publisher):
 class ReadsToStableOffset(Publisher):
     """Step 3 left out: stops at the last stable offset, which a bystander holds back."""
 
-    def _read(self, target: object) -> None:
+    def _read(self, target: Target | None) -> None:
         super()._read(None)
 
 
@@ -94,20 +95,18 @@ class RecordsSeparately(Publisher):
     """Step 6 broken: the ledger is written in a transaction of its own."""
 
     def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
-        positions: list[object] = []
-        events = [event for delivery in batch for event in delivery.events]
-        session.commit(events, lambda found: positions.extend(found) or ())  # type: ignore[func-returns-value]
-        bare = [delivery._replace(events=()) for delivery in batch]
+        positions: list[Position] = []
+
+        def remember(found: Sequence[Position]) -> list[tuple[str, str, bytes]]:
+            positions.extend(found)
+            return []
+
+        session.commit([event for delivery in batch for event in delivery.events], remember)
         at = iter(positions)
         records = [
-            (
-                d.record.change_number,
-                d.record.request_id,
-                d.record.place([next(at) for _ in d.events]),
-            )  # type: ignore[misc]
-            for d in batch
+            (own.change_number, own.request_id, own.place([next(at) for _ in own.rows]))
+            for own in (delivery.record for delivery in batch)
         ]
-        del bare
         return session.commit([], lambda _: records)
 
 

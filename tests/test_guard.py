@@ -79,5 +79,5 @@ def test_the_pins_file_reads_back() -> None:
 )
 def test_a_damaged_pins_file_is_an_error(content: bytes) -> None:
     """Taking it for an empty one would accept any ledger."""
-    with pytest.raises(SettingsError, match="status/.ledger.yaml"):
+    with pytest.raises(SettingsError, match=r"status/\.ledger\.yaml"):
         pins.decode(content, "status/.ledger.yaml")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from franc_gitops.clock import SystemClock
-from franc_gitops.events import Envelope
 from franc_gitops.eventlogs.memory import MemoryCluster, MemoryEventLog
+from franc_gitops.events import Envelope
 from franc_gitops.ledger import Ledger
 from franc_gitops.model import Phase, Request, Snapshot, Validated
 from franc_gitops.pipeline.actions import Kind, Plan, Situation

@@ -69,7 +69,7 @@ class Committed(NamedTuple):
 class Recorder(Protocol):
     """Turns where the events were put into the ledger records of the same transaction."""
 
-    def __call__(self, positions: Sequence[Position]) -> Iterable[tuple[str, str, bytes]]:
+    def __call__(self, positions: Sequence[Position], /) -> Iterable[tuple[str, str, bytes]]:
         """Give (change_number, request_id, value) records; positions are in the events' order."""
         ...
 

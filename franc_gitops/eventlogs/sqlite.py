@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from franc_gitops.eventlogs import Committed, Record
 from franc_gitops.model import LogIdentity, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from franc_gitops.eventlogs import LedgerRecord, Recorder, Target
@@ -28,6 +27,7 @@ FILE_NAME = "events.sqlite"
 _FORMAT = 1
 _BUSY_SECONDS = 10.0
 _FOLLOW_SECONDS = 0.2
+_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,39 +38,92 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS ledger (
     request_id TEXT PRIMARY KEY, position INTEGER NOT NULL UNIQUE, value BLOB NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS epoch (only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS epoch (
+    only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL
+) STRICT;
 INSERT OR IGNORE INTO epoch VALUES (1, 0);
 """
+_EVENTS_AFTER = (
+    "SELECT position, topic, log_offset, key, headers, value FROM events"
+    " WHERE position > ? ORDER BY position"
+)
+_NEXT_OFFSET = "SELECT coalesce(max(log_offset) + 1, 0) FROM events WHERE topic = ?"
+_ADD_EVENT = "INSERT INTO events (topic, log_offset, key, headers, value) VALUES (?, ?, ?, ?, ?)"
+_LEDGER_AFTER = (
+    "SELECT position, request_id, value FROM ledger WHERE position > ? ORDER BY position"
+)
+_LAST_POSITION = "SELECT coalesce(max(position), 0) FROM ledger"
+_SET_RECORD = (
+    "INSERT INTO ledger (request_id, position, value) VALUES (?, ?, ?) ON CONFLICT (request_id)"
+    " DO UPDATE SET position = excluded.position, value = excluded.value"
+)
 
 
-class SqliteEventLog:
-    """One file below the state folder, shared by all processes of this machine."""
+class _Database:
+    """The file, its connection, and its errors as ours."""
 
     def __init__(self, folder: Path) -> None:
-        """Open, and make if need be, the log in `folder`, which git is told to ignore."""
-        self._file = folder / FILE_NAME
-        with self._causes():
+        self.file = folder / FILE_NAME
+        with self.causes():
             folder.mkdir(parents=True, exist_ok=True)
             ignore = folder / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n")
-            self._connection = self._connect()
+            self.connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self.file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found not in (0, _FORMAT):
-            message = f"{self._file} was written by another version (format {found})"
-            raise EventLogRefused(message, hint="use that version, or delete the file")
+        if found not in {0, _FORMAT}:
+            raise EventLogRefused(
+                f"{self.file} was written by another version (format {found})",
+                hint="use that version, or delete the file: it is a local cache",
+            )
         if found == 0:
             connection.executescript(
                 f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_FORMAT};COMMIT;"
             )
         return connection
+
+    @contextmanager
+    def causes(self) -> Iterator[None]:
+        """Turn the errors of file system and database into ours, with the way out."""
+        try:
+            yield
+        except OSError as error:
+            raise EventLogRefused(
+                f"cannot use the embedded event log {self.file}: {error.strerror}",
+                hint="check permissions and space, or set FRANC_STATE_DIR",
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: sqlite3.DatabaseError) -> EventLogRefused | EventLogUnreachable:
+        message = f"the embedded event log {self.file} failed: {error}"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY_CODES:
+            return EventLogUnreachable(message, hint="another process holds it; try again")
+        return EventLogRefused(
+            message,
+            hint="check permissions and space; a damaged file can be deleted: it is a local cache",
+        )
+
+    def one(self, query: str, *values: object) -> int:
+        """Give the single number that a query answers with."""
+        number: int = self.connection.execute(query, values).fetchone()[0]
+        return number
+
+
+class SqliteEventLog:
+    """One file below the state folder, shared by all processes of this machine."""
+
+    def __init__(self, folder: Path, sleep: Callable[[float], None]) -> None:
+        """Open, and make if need be, the log in `folder`, which git is told to ignore."""
+        self._database = _Database(folder)
+        self._sleep = sleep
 
     def identify(self) -> LogIdentity:
         """Say that this is the embedded log, which is never pinned."""
@@ -78,15 +131,13 @@ class SqliteEventLog:
 
     def reader(self) -> SqliteReader:
         """Open a reader at the beginning of the ledger."""
-        return SqliteReader(self)
+        return SqliteReader(self._database)
 
     def fence(self) -> SqliteSession:
         """Open a session and fence every earlier one."""
-        with self._causes():
-            row = self._connection.execute(
-                "UPDATE epoch SET number = number + 1 RETURNING number"
-            ).fetchone()
-            return SqliteSession(self, row[0])
+        with self._database.causes():
+            epoch = self._database.one("UPDATE epoch SET number = number + 1 RETURNING number")
+        return SqliteSession(self._database, epoch)
 
     def events(self, *, follow: bool = False) -> Iterator[Record]:
         """Yield events in the order of their publication; with `follow`, wait for more."""
@@ -97,63 +148,33 @@ class SqliteEventLog:
                 yield record
             if not follow:
                 return
-            time.sleep(_FOLLOW_SECONDS)
+            self._sleep(_FOLLOW_SECONDS)
 
     def _events_after(self, seen: int) -> Iterator[tuple[int, Record]]:
-        query = "SELECT position, topic, log_offset, key, headers, value FROM events WHERE position > ? ORDER BY position"
-        with self._causes():
-            for position, topic, offset, key, headers, value in self._connection.execute(
-                query, (seen,)
-            ):
+        with self._database.causes():
+            rows = self._database.connection.execute(_EVENTS_AFTER, (seen,))
+            for position, topic, offset, key, headers, value in rows:
                 pairs = tuple((name, text.encode()) for name, text in json.loads(headers))
                 yield position, Record(topic, 0, offset, key, pairs, value)
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
-
-    @contextmanager
-    def _causes(self) -> Iterator[None]:
-        """Turn the database's errors into ours, with the way out."""
-        try:
-            yield
-        except OSError as error:
-            raise EventLogRefused(
-                f"cannot use the embedded event log {self._file}: {error.strerror}",
-                hint="check permissions and space, or set FRANC_STATE_DIR",
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise self._explain(error) from error
-
-    def _explain(self, error: sqlite3.DatabaseError) -> EventLogRefused | EventLogUnreachable:
-        message = f"the embedded event log {self._file} failed: {error}"
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {
-            sqlite3.SQLITE_BUSY,
-            sqlite3.SQLITE_LOCKED,
-        }:
-            return EventLogUnreachable(message, hint="another process holds it; try again")
-        return EventLogRefused(
-            message,
-            hint="check permissions and space; a damaged file can be deleted: it is a local cache",
-        )
+        self._database.connection.close()
 
 
 class SqliteReader:
     """Reads the ledger table in the order of its last changes."""
 
-    def __init__(self, log: SqliteEventLog) -> None:
+    def __init__(self, database: _Database) -> None:
         """Begin before the first record."""
-        self._log = log
+        self._database = database
         self._seen = 0
 
     def read(self, target: Target | None) -> Iterator[Sequence[LedgerRecord]]:
         """Yield what is committed and not yet read; all of it is below any target."""
         del target
-        query = (
-            "SELECT position, request_id, value FROM ledger WHERE position > ? ORDER BY position"
-        )
-        with self._log._causes():  # noqa: SLF001  - same module
-            cursor = self._log._connection.execute(query, (self._seen,))  # noqa: SLF001
+        with self._database.causes():
+            cursor = self._database.connection.execute(_LEDGER_AFTER, (self._seen,))
             while rows := cursor.fetchmany(10_000):
                 self._seen = rows[-1][0]
                 yield [(request_id, value) for _, request_id, value in rows]
@@ -165,37 +186,33 @@ class SqliteReader:
 class SqliteSession:
     """One epoch: may commit until another session opens."""
 
-    def __init__(self, log: SqliteEventLog, epoch: int) -> None:
+    def __init__(self, database: _Database, epoch: int) -> None:
         """Take the epoch that `fence` has begun."""
-        self._log = log
+        self._database = database
         self._epoch = epoch
 
     def target(self) -> Target:
         """Give the last ledger position."""
-        with self._log._causes():  # noqa: SLF001  - same module
-            row = self._log._connection.execute(
-                "SELECT coalesce(max(position), 0) FROM ledger"
-            ).fetchone()  # noqa: SLF001
-            return {0: row[0]}
+        with self._database.causes():
+            return {0: self._database.one(_LAST_POSITION)}
 
     def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction."""
-        with self._log._causes():  # noqa: SLF001  - same module
-            connection = self._log._connection  # noqa: SLF001
-            connection.execute("BEGIN IMMEDIATE")
+        database = self._database
+        with database.causes():
+            database.connection.execute("BEGIN IMMEDIATE")
             try:
-                self._check(connection)
-                records = _write_records(connection, recorder(_write_events(connection, events)))
-                connection.execute("COMMIT")
+                self._check()
+                records = _write_records(database, recorder(_write_events(database, events)))
+                database.connection.execute("COMMIT")
             except BaseException:
-                _roll_back(connection)
+                _roll_back(database.connection)
                 raise
             return Committed(records, clean=True)
 
-    def _check(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT number FROM epoch").fetchone()[0] != self._epoch:
-            message = "another publisher has opened the embedded event log"
-            raise OutcomeUnknown(message, fenced=True)
+    def _check(self) -> None:
+        if self._database.one("SELECT number FROM epoch") != self._epoch:
+            raise OutcomeUnknown("another publisher has opened the embedded log", fenced=True)
 
     def close(self) -> None:
         """Nothing is open between commits."""
@@ -206,36 +223,25 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> list[Position]:
-    query = "SELECT coalesce(max(log_offset) + 1, 0) FROM events WHERE topic = ?"
-    following = {
-        topic: connection.execute(query, (topic,)).fetchone()[0]
-        for topic in {event.topic for event in events}
-    }
+def _write_events(database: _Database, events: Sequence[Event]) -> list[Position]:
+    following = {topic: database.one(_NEXT_OFFSET, topic) for topic in {e.topic for e in events}}
     rows, positions = [], []
     for event in events:
         offset = following[event.topic]
         following[event.topic] = offset + 1
         positions.append(Position(0, offset))
-        headers = json.dumps(
-            [(name, value.decode()) for name, value in event.headers], ensure_ascii=False
-        )
+        pairs = [(name, value.decode()) for name, value in event.headers]
+        headers = json.dumps(pairs, ensure_ascii=False)
         rows.append((event.topic, offset, event.key, headers, event.value))
-    connection.executemany(
-        "INSERT INTO events (topic, log_offset, key, headers, value) VALUES (?, ?, ?, ?, ?)", rows
-    )
+    database.connection.executemany(_ADD_EVENT, rows)
     return positions
 
 
 def _write_records(
-    connection: sqlite3.Connection,
-    records: Iterator[tuple[str, str, bytes]] | Sequence[tuple[str, str, bytes]],
+    database: _Database, records: Iterable[tuple[str, str, bytes]]
 ) -> list[LedgerRecord]:
-    start = connection.execute("SELECT coalesce(max(position), 0) FROM ledger").fetchone()[0]
+    start = database.one(_LAST_POSITION)
     written = [(request_id, value) for _, request_id, value in records]
-    connection.executemany(
-        "INSERT INTO ledger (request_id, position, value) VALUES (?, ?, ?)"
-        " ON CONFLICT (request_id) DO UPDATE SET position = excluded.position, value = excluded.value",
-        [(key, start + n, value) for n, (key, value) in enumerate(written, 1)],
-    )
+    rows = [(key, start + n, value) for n, (key, value) in enumerate(written, 1)]
+    database.connection.executemany(_SET_RECORD, rows)
     return written

@@ -111,9 +111,9 @@ class Plan:
     def digest(self) -> str:
         """The identities, revisions and content of what is sent; no times."""
         lines = sorted(
-            f"{action.kind} {action.request_id} {action.revision} {action.request.digest} {action.request.cancel or ''}\n"
+            f"{action.kind} {asked.request_id} {asked.revision} {asked.digest} {asked.cancel}\n"
             for action in self.sends
-            if action.request
+            if (asked := action.request)
         )
         return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 

@@ -6,6 +6,7 @@ so that a plan of a hundred thousand requests stays small.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops import events
@@ -119,18 +120,22 @@ def _warning(problem: Problem) -> dict[str, str | int]:
 
 def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
     """Tell the other published requests of a file its new content, so that it is known whole."""
-    from dataclasses import replace
-
     blob = plan.situation.snapshot.files[path]
+    warnings = tuple(_warning(found) for found in plan.problems_by_path.get(path, ()))
     for action in plan.by_path[path]:
         entry, request = action.entry, action.request
         if action.sends or entry is None or request is None:
             continue
-        known = (entry.path, entry.blob, entry.document, entry.documents)
-        place = (path, blob, request.document, request.documents)
-        if known != place:
-            names = ("path", "blob", "document", "documents")
-            yield unplaced(replace(entry, **dict(zip(names, place, strict=True))), ())
+        told = replace(
+            entry,
+            path=path,
+            blob=blob,
+            document=request.document,
+            documents=request.documents,
+            warnings=warnings,
+        )
+        if told != entry:
+            yield unplaced(told, ())
 
 
 def size_problems(action: Action, situation: Situation) -> list[Problem]:

@@ -71,7 +71,8 @@ def _judge_known(request: Request, entry: LedgerEntry, situation: Situation) -> 
             "FRN402",
             request,
             f"revision went back: {entry.revision} is published, the file says {request.revision}",
-            f"set revision: {entry.revision} to keep what is published, or {entry.revision + 1} to publish this content",
+            f"set revision: {entry.revision} to keep what is published, "
+            f"or {entry.revision + 1} to publish this content",
         )
     elif request.digest != entry.digest:
         found = _lifecycle(

@@ -19,7 +19,7 @@ from franc_gitops.pipeline.lifecycle import judge
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from franc_gitops.ledger import Comparison, Ledger

@@ -1,8 +1,8 @@
 """Plan + ledger → what each status file must say.
 
 In: a plan and the ledger after publication. Out: a `StatusFile` for every request file, the
-text of which is made only if it is asked for. Nothing but commit and ledger goes in: no clock, host or run,
-so that any publisher at any time writes the same bytes.
+text of which is made only if it is asked for. Nothing but commit and ledger goes in, no clock,
+host or run, so that any publisher at any time writes the same bytes.
 """
 
 from __future__ import annotations

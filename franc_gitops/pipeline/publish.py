@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from franc_gitops.clock import Clock
-    from franc_gitops.eventlogs import Committed, EventLog, LedgerReader, Session
+    from franc_gitops.eventlogs import Committed, EventLog, LedgerReader, Recorder, Session, Target
     from franc_gitops.model import LogIdentity, Position
     from franc_gitops.pipeline.actions import Action, Plan
     from franc_gitops.pipeline.deliver import Delivery
@@ -45,7 +45,7 @@ PATIENCE = 120.0
 class Progress(Protocol):
     """Hears how many requests are published so far."""
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, /) -> None:
         """Show it, or do nothing."""
         ...
 
@@ -179,14 +179,14 @@ class Publisher:
         self.ledger.fold(committed.records)
         self.published.update(action.request_id for action in batch)
 
-    def _read(self, target: object) -> None:
+    def _read(self, target: Target | None) -> None:
         if self._reader is None:
             self._reader = self.log.reader()
-        for records in self._reader.read(target):  # type: ignore[arg-type]
+        for records in self._reader.read(target):
             self.ledger.fold(records)
 
     def _give_up_or_wait(self, doubt: OutcomeUnknown, attempt: int, deadline: float) -> None:
-        """Wait with jitter, longer each time, so that two publishers do not fence each other for ever."""
+        """Wait with jitter, longer each time: two publishers must not fence each other for ever."""
         self._drop_session()
         if self.clock.monotonic() > deadline:
             if doubt.fenced:
@@ -207,7 +207,7 @@ class Publisher:
             self._session = None
 
 
-def _recorder(batch: Sequence[Delivery]):  # noqa: ANN202  - a Recorder
+def _recorder(batch: Sequence[Delivery]) -> Recorder:
     """Turn the positions of a batch's events into its ledger records."""
 
     def record(positions: Sequence[Position]) -> Iterator[tuple[str, str, bytes]]:

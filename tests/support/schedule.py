@@ -1,4 +1,4 @@
-"""A search over schedules: several publishers on one in-memory cluster, interleaved, killed, disturbed.
+"""A search over schedules: publishers on one in-memory cluster, interleaved, killed, disturbed.
 
 Each publisher runs in a greenlet that hands over before every request to the broker, so a
 seed decides who goes on, who dies, which commit is lost, late, unanswered or repeated, and
@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from greenlet import greenlet
 
 from franc_gitops.errors import FrancError, OutcomeUnknown
-from franc_gitops.events import Envelope
 from franc_gitops.eventlogs.memory import Disturbance, MemoryCluster, MemoryEventLog
+from franc_gitops.events import Envelope
 from franc_gitops.ledger import Ledger, decode
 from franc_gitops.model import Event, Place, Provenance, Request, Snapshot, Validated
 from franc_gitops.pipeline.actions import Plan, Situation
@@ -222,11 +222,13 @@ class Schedule:
         for records in MemoryEventLog(self.cluster).reader().read(None):
             ledger.fold(records)
         found = [] if len(ledger) == self.requests else [f"the ledger has {len(ledger)} entries"]
-        for request_id in ledger:
-            for event in decode(ledger.raw(request_id)).events:
-                if places.get((event.topic, event.partition, event.offset)) != event.event_id:
-                    found.append(f"the ledger misplaces {event.event_id}")
-        return found
+        entries = (decode(ledger.raw(request_id)) for request_id in ledger)
+        return found + [
+            f"the ledger misplaces {event.event_id}"
+            for entry in entries
+            for event in entry.events
+            if places.get((event.topic, event.partition, event.offset)) != event.event_id
+        ]
 
     def _lies(self, actors: list[Actor]) -> list[str]:
         """Find publishers that reported what is not so."""
