@@ -1,0 +1,140 @@
+"""What the value of a setting looks like: how its text is read, and the same as JSON Schema.
+
+Values arrive as text, lists and mappings of text, never as anything else (see `strict_yaml`);
+a variable of the environment is always text. A reader raises Unfit with what it expects.
+Pydantic is not used here: it would name neither the variable nor the line, and it would cost
+a fifth of the start-up time of `validate`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from franc_gitops.model import Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from franc_gitops.model import Value
+
+_WORDS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+_LEDGER_PARTITIONS = 32
+
+
+class Unfit(Exception):
+    """What was written is not such a value; the message says what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One kind of value: `read` turns what was written into the value or raises Unfit."""
+
+    read: Callable[[Value], Any]
+    schema: Mapping[str, Any]
+
+
+def one_of(*today: str, later: tuple[str, ...] = ()) -> Form:
+    """Make the form of a word out of a few; the `later` ones are known but do nothing yet."""
+
+    def read(value: Value) -> str:
+        if value in today:
+            return str(value)
+        if value in later:
+            raise Unfit(f"{value!r} is not in this version; it knows {_listed(today)}")
+        raise Unfit(f"{value!r} is not {_listed(today)}")
+
+    return Form(read, {"enum": list(today)})
+
+
+def text(pattern: str, expected: str) -> Form:
+    """Make the form of text that matches a pattern as a whole."""
+    matches = re.compile(pattern).fullmatch
+
+    def read(value: Value) -> str:
+        if not isinstance(value, str) or not matches(value):
+            raise Unfit(f"{value!r} is not {expected}")
+        return value
+
+    return Form(read, {"type": "string", "pattern": f"^(?:{pattern})$"})
+
+
+def _read_folder(value: Value) -> str:
+    """Read a folder below the repository's root; a trailing slash is not part of its name."""
+    if not isinstance(value, str) or re.search(r"[\x00-\x1f\x7f\\]", value):
+        raise Unfit(f"{value!r} is not the path of a folder")
+    parts = [part for part in value.split("/") if part != "."]
+    if value.startswith(("/", "~")) or ".." in parts:
+        raise Unfit(f"{value!r} leads out of the repository")
+    folder = "/".join(part for part in parts if part)
+    if not folder:
+        raise Unfit("it must be a folder below the repository's root, not the root itself")
+    if folder.split("/")[0] == ".git":
+        raise Unfit(f"{value!r} belongs to git")
+    return folder
+
+
+FOLDER = Form(
+    _read_folder,
+    {"type": "string", "minLength": 1, "pattern": r"^(?!/)(?!~)(?!(.*/)?\.\.(/|$))[^\\]+$"},
+)
+
+
+def _read_boolean(value: Value) -> bool:
+    if isinstance(value, str) and value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    raise Unfit(f"{value!r} is not true, false, 1, 0, yes, no, on or off")
+
+
+BOOLEAN = Form(_read_boolean, {"type": "boolean"})
+
+
+def _read_seconds(value: Value) -> float:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,6}(\.\d{1,3})?", value) and float(value) > 0:
+        return float(value)
+    raise Unfit(f"{value!r} is not a number of seconds above 0")
+
+
+SECONDS = Form(_read_seconds, {"type": "number", "exclusiveMinimum": 0})
+
+
+def _read_pins(value: Value) -> tuple[Pin, ...]:
+    """Read the ledgers that may be published to, as `status/.ledger.yaml` lists them."""
+    if not isinstance(value, list) or not value:
+        raise Unfit("it is a list of ledgers, each with cluster_id, topic and topic_id")
+    return tuple(map(_read_pin, value))
+
+
+def _read_pin(value: Value) -> Pin:
+    names = ("cluster_id", "topic", "topic_id", "partitions")
+    if not isinstance(value, dict) or not {*names[:3]} <= {*value} <= {*names}:
+        raise Unfit("a ledger has cluster_id, topic, topic_id and, if not 32, partitions")
+    cluster_id, topic, topic_id = (value[name] for name in names[:3])
+    partitions = value.get("partitions") or str(_LEDGER_PARTITIONS)
+    if not (isinstance(cluster_id, str) and isinstance(topic, str) and isinstance(topic_id, str)):
+        raise Unfit("cluster_id, topic and topic_id of a ledger are text")
+    if not isinstance(partitions, str) or not re.fullmatch(r"[1-9]\d{0,4}", partitions):
+        raise Unfit(f"{partitions!r} is not a number of partitions")
+    return Pin(cluster_id, topic, topic_id, int(partitions))
+
+
+_PIN_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "cluster_id": {"type": "string"},
+        "topic": {"type": "string"},
+        "topic_id": {"type": "string"},
+        "partitions": {"type": "integer", "minimum": 1, "default": _LEDGER_PARTITIONS},
+    },
+    "required": ["cluster_id", "topic", "topic_id"],
+    "additionalProperties": False,
+}
+PINS = Form(_read_pins, {"type": "array", "minItems": 1, "items": _PIN_SCHEMA})
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,184 @@
+"""Flags > environment > `.env` > `franc-gitops.yaml` > defaults → `Settings`.
+
+Everything that is wrong is collected and told at once, with the line or variable it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from franc_gitops.settings import sources
+from franc_gitops.settings.faults import Faults
+from franc_gitops.settings.forms import Unfit
+from franc_gitops.settings.kafka import KafkaSettings, read_kafka, variables
+from franc_gitops.settings.model import FILE_NAME, KEYS, LATER, PREFIX, SECRETS, Settings
+from franc_gitops.settings.sources import Given
+from franc_gitops.suggestion import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from franc_gitops.settings.sources import Variables
+
+_KUBERNETES = re.compile(r"FRANC_([A-Z0-9]+_)*(SERVICE_(HOST|PORT.*)|PORT(_\d+_(TCP|UDP).*)?)")
+"""What Kubernetes sets in every pod for a service that is called franc or franc-…"""
+
+
+def find_root(start: Path) -> Path:
+    """Give the nearest folder, from `start` upwards, that is a clone or holds our file."""
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).exists() or (folder / ".git").exists():
+            return folder
+    return start
+
+
+def load_settings(
+    start: Path,
+    flags: Mapping[str, str] | None = None,
+    *,
+    is_tracked: Callable[[Path], bool],
+    environ: Mapping[str, str] | None = None,
+    with_kafka: bool = True,
+) -> Settings:
+    """Read all settings for the repository around `start`; raises SettingsError.
+
+    `is_tracked` tells whether git tracks a file; it is asked only if there is a `.env`.
+    `with_kafka=False` looks at no KAFKA_* variable: what needs no broker does not care.
+    """
+    root = find_root(start)
+    environment = sources.read_environment(environ, start)
+    dotenv, warning = sources.read_dotenv(root, is_tracked)
+    faults = Faults()
+    layers = _Layers(root, faults)
+    layers.take_file(sources.read_file(root))
+    layers.take_variables(dotenv)
+    layers.take_variables(environment)
+    layers.take_flags(flags or {})
+    values = layers.read()
+    kafka = read_kafka((environment, dotenv), faults) if with_kafka else KafkaSettings()
+    faults.raise_all()
+    return Settings(
+        root=root,
+        kafka_enabled=kafka.enabled,
+        topic_prefix=kafka.topic_prefix,
+        kafka=kafka.connection,
+        origins={**layers.origins, **kafka.origins},
+        warnings=(*([warning] if warning else []), *kafka.warnings),
+        **values,
+    )
+
+
+def load_kafka_settings(
+    start: Path,
+    *,
+    is_tracked: Callable[[Path], bool],
+    environ: Mapping[str, str] | None = None,
+) -> KafkaSettings:
+    """Read the KAFKA_* variables alone; raises SettingsError."""
+    dotenv, _ = sources.read_dotenv(find_root(start), is_tracked)
+    faults = Faults()
+    kafka = read_kafka((sources.read_environment(environ, start), dotenv), faults)
+    faults.raise_all()
+    return kafka
+
+
+class _Layers:
+    """The settings of `franc-gitops.yaml`: what is taken later overrides what was taken before."""
+
+    def __init__(self, root: Path, faults: Faults) -> None:
+        self.origins: dict[str, str] = {}
+        self._root = root
+        self._faults = faults
+        self._given: dict[str, Given] = {}
+
+    def take_file(self, values: Mapping[str, Any]) -> None:
+        """Take the keys of the file, which never says where to connect and holds no secret."""
+        for key, value in values.items():
+            if key not in KEYS:
+                self._faults.add(self._in_file(key), *_refuse_key(key))
+            elif value is not None:
+                self._given[key] = Given(value, FILE_NAME)
+
+    def take_variables(self, given: Variables) -> None:
+        """Take the FRANC_* variables of one place."""
+        for name in given.names(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            if key in KEYS:
+                self._given[key] = given[name]
+            elif not _KUBERNETES.fullmatch(name):
+                self._faults.add(given[name].origin, *_refuse_variable(key))
+
+    def take_flags(self, flags: Mapping[str, str]) -> None:
+        """Take what the command line says."""
+        for key, value in flags.items():
+            if key in KEYS:
+                self._given[key] = Given(value, f"flag --set {key}")
+            else:
+                self._faults.add(f"flag --set {key}", *_refuse_key(key))
+
+    def read(self) -> dict[str, Any]:
+        """Read the value of every key that was given; the others keep their defaults."""
+        values = {}
+        for key, given in self._given.items():
+            self.origins[key] = given.origin
+            try:
+                values[key] = _read_value(key, given)
+            except Unfit as error:
+                origin = self._in_file(key) if given.origin == FILE_NAME else given.origin
+                self._faults.add(origin, f"{key}: {error}")
+        self._check_folders(values)
+        return values
+
+    def _in_file(self, key: str) -> str:
+        line, column = sources.place_in_file(self._root, key)
+        return f"{FILE_NAME}:{line}:{column}"
+
+    def _check_folders(self, values: Mapping[str, Any]) -> None:
+        """Keep the three folders apart and, links followed, inside the repository."""
+        names = ("requests_dir", "status_dir", "state_dir")
+        folders = {name: values.get(name, KEYS[name].default) for name in names}
+        root = self._root.resolve()
+        for name, folder in folders.items():
+            if not (root / folder).resolve().is_relative_to(root):
+                self._faults.add(name, f"{folder!r} is a link that leads out of the repository")
+            for other, around in folders.items():
+                if name != other and f"{folder}/".startswith(f"{around}/"):
+                    self._faults.add(name, f"{folder!r} must not be inside {other}, {around!r}")
+
+
+def _read_value(key: str, given: Given) -> object:
+    form, value = KEYS[key].form, given.value
+    if given.origin != FILE_NAME and form.schema.get("type") in {"array", "object"}:
+        value = sources.parse_value(str(value))
+    return form.read(value)
+
+
+def _refuse_key(key: str) -> tuple[str, str]:
+    """Say why a key cannot stand in the file or in --set, and what to do instead."""
+    variable = f"KAFKA_{key.upper().removeprefix('KAFKA_')}"
+    if variable in variables():
+        return _refuse_connection(key, variable)
+    if key in SECRETS:
+        return _refuse_connection(key, PREFIX + key.upper())
+    return _refuse(key, key, f"unknown setting {key!r}", KEYS)
+
+
+def _refuse_variable(key: str) -> tuple[str, str]:
+    known = [entry.variable for entry in KEYS.values()]
+    return _refuse(key, PREFIX + key.upper(), "unknown variable", known)
+
+
+def _refuse(key: str, name: str, message: str, known: Iterable[str]) -> tuple[str, str]:
+    if key in LATER:
+        return f"{name} does nothing in this version", f"{name} belongs to {LATER[key]}; remove it"
+    return message, did_you_mean(name, known) or f"known are {', '.join(known)}"
+
+
+def _refuse_connection(key: str, variable: str) -> tuple[str, str]:
+    return (
+        f"{key} is never read from here: a pull request could change where events go",
+        f"set {variable} in the environment or in an untracked {sources.DOTENV}",
+    )

@@ -1,0 +1,139 @@
+"""Every setting, once: its name, form, default and meaning are the fields of `Settings`.
+
+The names are those of `franc-gitops.yaml`; in the environment they are in capitals after
+`FRANC_`. How to reach Kafka is a `KafkaConnection`, read from KAFKA_* variables alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from franc_gitops.kafka_connection import KafkaConnection
+from franc_gitops.settings.forms import FOLDER, PINS, Form, one_of, text
+from franc_gitops.settings.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from franc_gitops.model import Pin
+    from franc_gitops.settings.rules import Rules
+
+T = TypeVar("T")
+
+FILE_NAME = "franc-gitops.yaml"
+PREFIX = "FRANC_"
+
+
+class Key(NamedTuple):
+    """A setting of the file: what `explain`, the JSON Schema and the reader know of it."""
+
+    name: str
+    form: Form
+    default: Any
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that sets it."""
+        return PREFIX + self.name.upper()
+
+
+def _key(default: T, form: Form, meaning: str) -> T:
+    """Declare a field of `Settings` that the file can set."""
+    made: T = field(default=default, metadata=_about(form, meaning))
+    return made
+
+
+def _about(form: Form, meaning: str) -> Mapping[str, Any]:
+    return {"form": form, "meaning": meaning}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one run goes by; never changes. `origins` says where each value came from."""
+
+    root: Path
+    """The folder that requests, status files and state are below."""
+
+    requests_dir: str = _key("requests", FOLDER, "Folder of the request files.")
+    status_dir: str = _key(
+        "status", FOLDER, "Folder of the status files; each environment needs one of its own."
+    )
+    state_dir: str = _key(
+        ".franc", FOLDER, "Folder of the embedded event log; git ignores it by itself."
+    )
+    write_back: str = _key(
+        "files",
+        one_of("files", "off", later=("commit", "push")),
+        "What becomes of status files: written to the working tree (files), or not at all (off).",
+    )
+    completion: str = _key(
+        "accept",
+        one_of("accept", later=("track",)),
+        "Who completes a request: accept is the publisher itself, which says what it really "
+        "did (validated and published), never that a device was configured.",
+    )
+    source: str = _key(
+        "franc-portal",
+        text(r"[!-~]{1,200}", "a name or URI without spaces, at most 200 characters"),
+        "The `source` of every event.",
+    )
+    user_id_from: str = _key(
+        "",
+        one_of("author"),
+        "Where `user_id` comes from if a request has none: author is the commit's author; "
+        "unset, it stays null.",
+    )
+    on_delete: str = _key(
+        "keep",
+        one_of("keep", later=("cancel",)),
+        "What deleting the file of an unfinished request does: keep sends nothing and shows "
+        "the request as orphaned.",
+    )
+    ledger: tuple[Pin, ...] = _key(
+        (),
+        PINS,
+        "The Kafka ledgers that may be published to, in place of those pinned in the status "
+        "folder; any other is refused.",
+    )
+    rules: Rules = field(
+        default_factory=dict,
+        metadata=_about(
+            RULES, "Allowed values per field: a list, or a pattern that the whole value matches."
+        ),
+    )
+
+    kafka_enabled: bool = False
+    topic_prefix: str = "franc"
+    kafka: KafkaConnection = field(default_factory=KafkaConnection)
+
+    origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def _default(entry: Field[Any]) -> object:
+    return {} if entry.default is MISSING else entry.default
+
+
+KEYS: Mapping[str, Key] = {
+    entry.name: Key(entry.name, default=_default(entry), **entry.metadata)
+    for entry in fields(Settings)
+    if entry.metadata
+}
+
+LATER: Mapping[str, str] = {
+    "status_branch": "write-back by push",
+    "commit_author": "write-back by commit",
+    "commit_message": "write-back by commit",
+    "interval": "the daemon",
+    "http": "the daemon",
+    "freeze": "the freeze calendar",
+    "hook_secret": "the daemon",
+    "http_token": "the daemon",
+}
+"""Settings that have a name and a meaning in the contract but do nothing in this version."""
+
+SECRETS = frozenset({"hook_secret", "http_token"})
+"""Settings that are never read from a file that a pull request can change."""

@@ -1,0 +1,51 @@
+"""Value rules: what a field of a request may be, as the configuration says it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from franc_gitops.settings.forms import Form, Unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from franc_gitops.model import Value
+
+Rules: TypeAlias = "Mapping[str, tuple[str, ...] | re.Pattern[str]]"
+"""Field -> the values it may have, or the pattern that its whole value must match."""
+
+
+def _read_rules(value: Value) -> Rules:
+    if not isinstance(value, dict):
+        raise Unfit("it is a mapping of fields to a list of values or {pattern: …}")
+    return {name: _read_rule(name, rule) for name, rule in value.items()}
+
+
+def _read_rule(name: str, rule: Value) -> tuple[str, ...] | re.Pattern[str]:
+    if isinstance(rule, list) and rule and all(isinstance(entry, str) for entry in rule):
+        return tuple(str(entry) for entry in rule)
+    if isinstance(rule, dict) and isinstance(rule.get("pattern"), str) and len(rule) == 1:
+        return _compile(name, str(rule["pattern"]))
+    raise Unfit(f"the rule of {name} is neither a list of values nor {{pattern: …}}")
+
+
+def _compile(name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise Unfit(f"the pattern of {name} is not a regular expression: {error}") from None
+
+
+_RULE = {
+    "oneOf": [
+        {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        {
+            "type": "object",
+            "properties": {"pattern": {"type": "string", "format": "regex"}},
+            "required": ["pattern"],
+            "additionalProperties": False,
+        },
+    ]
+}
+RULES = Form(_read_rules, {"type": "object", "additionalProperties": _RULE})

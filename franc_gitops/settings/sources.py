@@ -1,0 +1,169 @@
+"""Where settings come from: the environment, an untracked `.env`, `franc-gitops.yaml`.
+
+The only reader of the environment. Nothing is interpreted here but the files' own syntax.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from franc_gitops.errors import SettingsError
+from franc_gitops.settings.forms import Unfit
+from franc_gitops.settings.model import FILE_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from franc_gitops.model import Place, Value
+
+DOTENV = ".env"
+_LONGEST_FILE = 1 << 16
+
+
+class Given(NamedTuple):
+    """A value as it was written, and where."""
+
+    value: Value
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The variables of one place, empty ones left out; relative paths in them begin at `base`."""
+
+    values: Mapping[str, str] = field(repr=False)
+    origin: str
+    base: Path
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Give the names that begin with `prefix`, sorted."""
+        return (name for name in sorted(self.values) if name.startswith(prefix))
+
+    def __getitem__(self, name: str) -> Given:
+        """Give a variable's text with its origin."""
+        return Given(self.values[name], f"{self.origin} {name}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+
+def no_color() -> bool:
+    """Tell whether the environment asks for no colour (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def read_environment(environ: Mapping[str, str] | None, base: Path) -> Variables:
+    """Take the variables of the process, or those that are passed in instead."""
+    given = os.environ if environ is None else environ
+    kept = {
+        name: value
+        for name, value in given.items()
+        if value and name.startswith(("FRANC_", "KAFKA_"))
+    }
+    return Variables(kept, "environment", base)
+
+
+def read_dotenv(root: Path, is_tracked: Callable[[Path], bool]) -> tuple[Variables, str]:
+    """Read `.env` and give it with a warning; one that git tracks is not read.
+
+    Values are taken literally: a `$` in a password stays what it is.
+    """
+    file = root / DOTENV
+    if not file.is_file():
+        return Variables({}, DOTENV, root), ""
+    if is_tracked(file):
+        warning = f"{DOTENV} is ignored, because git tracks it; secrets do not belong into git"
+        return Variables({}, DOTENV, root), f"{warning}: git rm --cached {DOTENV}"
+    return Variables(dict(_parse_dotenv(_read_small(file))), DOTENV, root), ""
+
+
+def _parse_dotenv(text: str) -> Iterator[tuple[str, str]]:
+    import io
+
+    from dotenv.parser import parse_stream
+
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            line = binding.original.line
+            raise SettingsError(f"{DOTENV}:{line}:1: this line is not NAME=value")
+        if binding.key and binding.value:
+            yield binding.key, binding.value
+
+
+def read_named_file(file: Path) -> str:
+    """Read the one line that a file for a secret holds; its line break is not part of it."""
+    value = _read_small(file).removesuffix("\n").removesuffix("\r")
+    if not value or "\n" in value or "\0" in value:
+        raise SettingsError(f"{file} must hold one line with the value")
+    return value
+
+
+def _read_small(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LONGEST_FILE + 1)
+        if len(data) > _LONGEST_FILE:
+            raise SettingsError(f"{file} is larger than {_LONGEST_FILE} bytes")
+        return data.decode()
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not UTF-8") from error
+
+
+def read_file(root: Path) -> Mapping[str, Value]:
+    """Read `franc-gitops.yaml`; raises SettingsError with the place of each fault."""
+    from franc_gitops import strict_yaml
+
+    data = _file_bytes(root)
+    if not any(line.strip() and not line.lstrip().startswith(b"#") for line in data.splitlines()):
+        return {}
+    try:
+        documents = strict_yaml.load(data)
+    except strict_yaml.Refused:
+        raise _refusal(data) from None
+    if len(documents) > 1:
+        raise SettingsError(f"{FILE_NAME}: one document is expected, {len(documents)} are there")
+    return documents[0]
+
+
+def _file_bytes(root: Path) -> bytes:
+    file = root / FILE_NAME
+    if not file.is_file():
+        if file.exists():
+            raise SettingsError(f"{file} is not a regular file")
+        return b""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _refusal(data: bytes) -> SettingsError:
+    from franc_gitops import strict_yaml
+
+    lines = [
+        f"{FILE_NAME}:{fault.place.line}:{fault.place.column}: {fault.message}"
+        for fault in strict_yaml.examine(data).faults
+    ]
+    return SettingsError("\n".join(lines), hint="the file is read as strictly as a request")
+
+
+def place_in_file(root: Path, key: str) -> Place:
+    """Tell where in `franc-gitops.yaml` a key of the top level stands."""
+    from franc_gitops import strict_yaml
+
+    return strict_yaml.examine(_file_bytes(root)).documents[0].key_place((key,))
+
+
+def parse_value(text: str) -> Value:
+    """Read YAML in a variable, for settings that are lists or mappings; raises Unfit."""
+    from franc_gitops import strict_yaml
+
+    try:
+        return strict_yaml.load(b"value: " + text.encode())[0]["value"]
+    except strict_yaml.Refused:
+        raise Unfit("it is not a list or mapping in YAML or JSON") from None

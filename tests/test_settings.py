@@ -1,0 +1,494 @@
+"""Settings: which place wins, what is refused and how clearly, and that secrets stay hidden."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from franc_gitops.errors import SettingsError
+from franc_gitops.kafka_connection import KafkaConnection
+from franc_gitops.model import Pin
+from franc_gitops.settings import (
+    FILE_NAME,
+    Settings,
+    find_root,
+    load_kafka_settings,
+    load_settings,
+)
+from franc_gitops.settings.kafka import MEANINGS, variables
+from franc_gitops.settings.model import KEYS, LATER
+from franc_gitops.settings.schema import configuration_schema
+
+SECRET = "hunter2-hunter2"
+
+
+class Place:
+    """A repository with settings in all places."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tracked = False
+
+    def write(self, text: str) -> None:
+        (self.root / FILE_NAME).write_text(text)
+
+    def dotenv(self, text: str) -> None:
+        (self.root / ".env").write_text(text)
+
+    def load(
+        self,
+        environ: dict[str, str] | None = None,
+        flags: dict[str, str] | None = None,
+        **kind: Any,
+    ) -> Settings:
+        return load_settings(
+            self.root, flags, environ=environ or {}, is_tracked=lambda _: self.tracked, **kind
+        )
+
+    def refused(self, *environ_and_flags: dict[str, str], **kind: Any) -> str:
+        with pytest.raises(SettingsError) as caught:
+            self.load(*environ_and_flags, **kind)
+        return caught.value.message
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / ".git").mkdir()
+    return Place(tmp_path)
+
+
+# --- which place wins -----------------------------------------------------------------------
+
+
+def test_without_any_settings_the_defaults_of_the_contract_hold(place: Place) -> None:
+    found = place.load()
+    assert (found.requests_dir, found.status_dir, found.state_dir) == (
+        "requests",
+        "status",
+        ".franc",
+    )
+    assert (found.write_back, found.completion, found.on_delete) == ("files", "accept", "keep")
+    assert (found.source, found.user_id_from, found.ledger) == ("franc-portal", "", ())
+    assert not found.kafka_enabled
+    assert found.topic_prefix == "franc"
+    assert found.kafka.bootstrap_servers == "localhost:9092"
+
+
+def test_flags_win_over_environment_over_dotenv_over_file(place: Place) -> None:
+    seen = []
+    place.write("source: file\n")
+    seen.append((place.load().source, place.load().origins["source"]))
+    place.dotenv("FRANC_SOURCE=dotenv\n")
+    seen.append((place.load().source, place.load().origins["source"]))
+    environ = {"FRANC_SOURCE": "environment"}
+    seen.append((place.load(environ).source, place.load(environ).origins["source"]))
+    flags = {"source": "flag"}
+    seen.append((place.load(environ, flags).source, place.load(environ, flags).origins["source"]))
+    assert seen == [
+        ("file", FILE_NAME),
+        ("dotenv", ".env FRANC_SOURCE"),
+        ("environment", "environment FRANC_SOURCE"),
+        ("flag", "flag --set source"),
+    ]
+
+
+def test_an_empty_variable_and_a_null_in_the_file_mean_unset(place: Place) -> None:
+    place.write("source: null\nstatus_dir:\n")
+    found = place.load({"FRANC_SOURCE": "", "KAFKA_SASL_USERNAME": ""})
+    assert found.source == "franc-portal"
+    assert found.status_dir == "status"
+    assert found.kafka.sasl_username is None
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n\n"])
+def test_an_empty_file_sets_nothing(place: Place, text: str) -> None:
+    place.write(text)
+    assert not place.load().origins
+
+
+def test_the_root_is_found_from_any_folder_below(place: Place) -> None:
+    below = place.root / "requests" / "2024"
+    below.mkdir(parents=True)
+    assert find_root(below) == place.root
+
+
+def test_the_nearest_root_is_taken_so_that_a_monorepo_can_hold_several(place: Place) -> None:
+    inner = place.root / "network"
+    (inner / "requests").mkdir(parents=True)
+    (inner / FILE_NAME).touch()
+    assert find_root(inner / "requests") == inner
+
+
+def test_without_any_mark_the_folder_itself_is_the_root(tmp_path: Path) -> None:
+    assert find_root(tmp_path) in {tmp_path, *tmp_path.parents}
+
+
+# --- the file -------------------------------------------------------------------------------
+
+
+def test_an_unknown_key_is_refused_with_its_place_and_what_may_be_meant(place: Place) -> None:
+    place.write("source: a\n\nrequest_dir: x\n")
+    told = place.refused()
+    assert told == f"{FILE_NAME}:3:1: unknown setting 'request_dir'; did you mean requests_dir?"
+
+
+def test_everything_that_is_wrong_is_told_at_once(place: Place) -> None:
+    place.write("reqests_dir: x\nwrite_back: paper\nsource: a b\n")
+    assert len(place.refused({"FRANC_SORCE": "x", "KAFKA_ENABLED": "maybe"}).splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    "key", ["bootstrap_servers", "kafka_enabled", "KAFKA_SASL_PASSWORD", "sasl_password"]
+)
+def test_the_file_never_says_where_to_connect_and_holds_no_secret(place: Place, key: str) -> None:
+    place.write(f"{key}: {SECRET}\n")
+    told = place.refused()
+    assert "never read from here" in told
+    assert "KAFKA_" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("key", ["hook_secret", "http_token"])
+def test_secrets_of_ours_are_refused_in_the_file_too(place: Place, key: str) -> None:
+    place.write(f"{key}: {SECRET}\n")
+    told = place.refused()
+    assert f"FRANC_{key.upper()}" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("key", sorted(set(LATER) - {"hook_secret", "http_token"}))
+def test_a_setting_of_a_later_version_is_refused_instead_of_ignored(place: Place, key: str) -> None:
+    place.write(f"{key}: x\n")
+    assert f"{key} does nothing in this version" in place.refused()
+    place.write("")
+    assert "does nothing in this version" in place.refused({f"FRANC_{key.upper()}": "x"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("write_back", "push"), ("completion", "track"), ("on_delete", "cancel")]
+)
+def test_a_value_of_a_later_version_is_refused_instead_of_ignored(
+    place: Place, key: str, value: str
+) -> None:
+    place.write(f"{key}: {value}\n")
+    assert f"{value!r} is not in this version" in place.refused()
+
+
+def test_the_file_is_read_as_strictly_as_a_request(place: Place) -> None:
+    place.write("source: a\nsource: b\n")
+    assert place.refused().startswith(f"{FILE_NAME}:2:1: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- a\n", "just text\n", "a: 1\n---\nb: 2\n", "source: [a]\n", "rules: text\n", "a: \x00\n"],
+)
+def test_a_file_of_another_shape_is_refused_without_a_traceback(place: Place, text: str) -> None:
+    place.write(text)
+    assert FILE_NAME in place.refused()
+
+
+def test_a_folder_in_place_of_the_file_is_refused(place: Place) -> None:
+    (place.root / FILE_NAME).mkdir()
+    assert "not a regular file" in place.refused()
+
+
+@pytest.mark.parametrize(
+    "folder", ["/etc", "../x", "a/../../x", ".", "", "~/x", ".git/x", "a\\b", "a\tb", "./"]
+)
+def test_a_folder_outside_the_repository_is_refused(place: Place, folder: str) -> None:
+    assert "status_dir" in place.refused({}, {"status_dir": folder})
+
+
+def test_a_folder_that_is_a_link_out_of_the_repository_is_refused(
+    place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (place.root / "status").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    assert "leads out of the repository" in place.refused()
+
+
+def test_a_folder_inside_another_one_is_refused(place: Place) -> None:
+    place.write("status_dir: requests/status\n")
+    assert "must not be inside requests_dir" in place.refused()
+
+
+def test_a_folder_may_be_written_with_a_slash_at_its_end(place: Place) -> None:
+    place.write("requests_dir: ./network/requests/\n")
+    assert place.load().requests_dir == "network/requests"
+
+
+# --- lists and mappings ---------------------------------------------------------------------
+
+
+def test_value_rules_are_lists_or_patterns(place: Place) -> None:
+    place.write("rules:\n  location: [NYC, BOS]\n  device_name: {pattern: '[A-Z]{3}-.*'}\n")
+    rules = place.load().rules
+    assert rules["location"] == ("NYC", "BOS")
+    assert not isinstance(rules["device_name"], tuple)
+    assert rules["device_name"].fullmatch("NYC-1")
+
+
+def test_value_rules_can_stand_in_a_variable_or_a_flag(place: Place) -> None:
+    environ = {"FRANC_RULES": '{"location": ["NYC"]}'}
+    assert place.load(environ).rules == {"location": ("NYC",)}
+    flags = {"rules": "{location: [BOS]}"}
+    assert place.load(environ, flags).rules == {"location": ("BOS",)}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["[]", "{}", "{pattern: '('}", "{pattern: a, more: b}", "text", "[[a]]", "{pattern: [a]}"],
+)
+def test_a_rule_of_another_shape_is_refused(place: Place, rule: str) -> None:
+    place.write(f"rules:\n  location: {rule}\n")
+    assert f"{FILE_NAME}:1:1: rules: " in place.refused()
+
+
+def test_a_variable_that_is_not_yaml_is_refused(place: Place) -> None:
+    assert "FRANC_RULES" in place.refused({"FRANC_RULES": "{"})
+
+
+def test_ledgers_can_be_pinned_by_settings(place: Place) -> None:
+    place.write("ledger:\n- {cluster_id: c, topic: franc.gitops.ledger, topic_id: t}\n")
+    assert place.load().ledger == (Pin("c", "franc.gitops.ledger", "t", 32),)
+
+
+@pytest.mark.parametrize(
+    "pin",
+    [
+        "{cluster_id: c}",
+        "text",
+        "{cluster_id: c, topic: t, topic_id: i, partitions: 0}",
+        "{cluster_id: [c], topic: t, topic_id: i}",
+        "{cluster_id: c, topic: t, topic_id: i, x: y}",
+    ],
+)
+def test_a_pin_of_another_shape_is_refused(place: Place, pin: str) -> None:
+    place.write(f"ledger:\n- {pin}\n")
+    assert "ledger: " in place.refused()
+
+
+# --- the environment ------------------------------------------------------------------------
+
+
+def test_an_unknown_variable_of_ours_is_refused_with_what_may_be_meant(place: Place) -> None:
+    told = place.refused({"FRANC_REQUEST_DIR": "x"})
+    assert (
+        told == "environment FRANC_REQUEST_DIR: unknown variable; did you mean FRANC_REQUESTS_DIR?"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["FRANC_PORT", "FRANC_SERVICE_HOST", "FRANC_GITOPS_PORT_8080_TCP_ADDR"]
+)
+def test_what_kubernetes_sets_for_a_service_called_franc_is_no_error(
+    place: Place, name: str
+) -> None:
+    assert not place.load({name: "tcp://10.0.0.1:80"}).origins
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("1", True),
+        ("YES", True),
+        ("on", True),
+        ("false", False),
+        ("0", False),
+        ("No", False),
+        ("OFF", False),
+    ],
+)
+def test_booleans_of_the_guide(place: Place, text: str, value: bool) -> None:
+    assert place.load({"KAFKA_ENABLED": text}).kafka_enabled is value
+
+
+@pytest.mark.parametrize("text", ["2", "ja", "t", "enabled", "true "])
+def test_anything_else_is_no_boolean(place: Place, text: str) -> None:
+    told = place.refused({"KAFKA_ENABLED": text})
+    assert told.startswith("environment KAFKA_ENABLED: ")
+    assert "true, false, 1, 0, yes, no, on or off" in told
+
+
+def test_all_variables_of_the_guide_are_read(place: Place) -> None:
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (place.root / name).touch()
+    found = place.load(
+        {
+            "KAFKA_ENABLED": "true",
+            "KAFKA_BOOTSTRAP_SERVERS": "b1:9092,b2:9092",
+            "KAFKA_TOPIC_PREFIX": "lab",
+            "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+            "KAFKA_SASL_MECHANISM": "scram-sha-512",
+            "KAFKA_SASL_USERNAME": "franc",
+            "KAFKA_SASL_PASSWORD": SECRET,
+            "KAFKA_SSL_CAFILE": "ca.pem",
+            "KAFKA_SSL_CERTFILE": str(place.root / "cert.pem"),
+            "KAFKA_SSL_KEYFILE": "key.pem",
+        }
+    )
+    assert found.topic_prefix == "lab"
+    assert found.kafka == KafkaConnection(
+        bootstrap_servers="b1:9092,b2:9092",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_username="franc",
+        sasl_password=SECRET,
+        ssl_cafile=str(place.root / "ca.pem"),
+        ssl_certfile=str(place.root / "cert.pem"),
+        ssl_keyfile=str(place.root / "key.pem"),
+    )
+
+
+def test_a_certificate_that_is_not_there_is_named_with_its_variable(place: Place) -> None:
+    told = place.refused({"KAFKA_SSL_CAFILE": "nowhere.pem"})
+    assert told == f"environment KAFKA_SSL_CAFILE: there is no file {place.root / 'nowhere.pem'}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA_SECURITY_PROTOCOL", "TLS"),
+        ("KAFKA_SASL_MECHANISM", "GSSAPI"),
+        ("KAFKA_CONNECT_TIMEOUT", "soon"),
+        ("KAFKA_CONNECT_TIMEOUT", "0"),
+        ("KAFKA_TOPIC_PREFIX", "a b"),
+    ],
+)
+def test_a_value_that_kafka_would_refuse_is_refused_by_name(
+    place: Place, name: str, value: str
+) -> None:
+    assert place.refused({name: value}).startswith(f"environment {name}: {value!r} is not ")
+
+
+def test_a_misspelt_kafka_variable_is_warned_of(place: Place) -> None:
+    found = place.load({"KAFKA_BOOTSTRAP_SERVER": "b:9092", "KAFKA_HEAP_OPTS": "-Xmx1g"})
+    assert found.warnings == (
+        "environment KAFKA_BOOTSTRAP_SERVER is not read; did you mean KAFKA_BOOTSTRAP_SERVERS?",
+    )
+
+
+def test_what_needs_no_broker_does_not_care_about_its_settings(place: Place) -> None:
+    found = place.load({"KAFKA_ENABLED": "maybe", "KAFKA_SSL_CAFILE": "nowhere"}, with_kafka=False)
+    assert not found.kafka_enabled
+
+
+def test_kafka_settings_can_be_read_alone(place: Place) -> None:
+    place.dotenv("KAFKA_ENABLED=on\nKAFKA_TOPIC_PREFIX=lab\n")
+    found = load_kafka_settings(place.root, is_tracked=lambda _: False, environ={"FRANC_X": "y"})
+    assert (found.enabled, found.topic_prefix) == (True, "lab")
+    with pytest.raises(SettingsError):
+        load_kafka_settings(place.root, is_tracked=lambda _: False, environ={"KAFKA_ENABLED": "?"})
+
+
+# --- secrets --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_OIDC_CLIENT_SECRET"]
+)
+def test_a_secret_may_come_from_a_file_and_shows_nowhere(
+    place: Place, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    found = place.load({f"{name}_FILE": str(tmp_path / "secret")})
+    assert found.kafka.secrets == (SECRET,)
+    assert found.origins[name] == f"file named by environment {name}_FILE"
+    assert SECRET not in repr(found)
+
+
+def test_a_secret_with_a_mistake_in_it_is_not_shown(place: Place) -> None:
+    told = place.refused({"KAFKA_SASL_PASSWORD": f"{SECRET}\n"})
+    assert told == "environment KAFKA_SASL_PASSWORD: its value is not allowed"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\nb\n", b"\xff\n", b"x" * 100_000, None])
+def test_a_file_that_holds_no_secret_is_refused(place: Place, content: bytes | None) -> None:
+    if content is not None:
+        (place.root / "secret").write_bytes(content)
+    told = place.refused({"KAFKA_SASL_PASSWORD_FILE": "secret"})
+    assert told.startswith("environment KAFKA_SASL_PASSWORD_FILE: ")
+
+
+def test_a_secret_given_twice_in_one_place_is_refused(place: Place) -> None:
+    environ = {"KAFKA_SASL_PASSWORD": "a", "KAFKA_SASL_PASSWORD_FILE": "b"}
+    assert "are both set" in place.refused(environ)
+
+
+def test_the_environment_wins_over_a_file_named_in_dotenv(place: Place) -> None:
+    place.dotenv("KAFKA_SASL_PASSWORD_FILE=nowhere\n")
+    assert place.load({"KAFKA_SASL_PASSWORD": "a"}).kafka.sasl_password == "a"
+
+
+# --- .env -----------------------------------------------------------------------------------
+
+
+def test_dotenv_is_read_literally(place: Place) -> None:
+    place.dotenv("export KAFKA_SASL_PASSWORD='pa$$word ${HOME}'\nKAFKA_SASL_USERNAME=u # who\n")
+    found = place.load()
+    assert found.kafka.sasl_password == "pa$$word ${HOME}"
+    assert found.kafka.sasl_username == "u"
+
+
+def test_a_tracked_dotenv_is_ignored_with_a_warning(place: Place) -> None:
+    place.dotenv("KAFKA_ENABLED=true\nFRANC_NONSENSE=1\n")
+    place.tracked = True
+    found = place.load()
+    assert not found.kafka_enabled
+    assert found.warnings[0].startswith(".env is ignored, because git tracks it")
+
+
+def test_without_a_dotenv_git_is_not_asked(place: Place) -> None:
+    def is_tracked(_: Path) -> bool:
+        raise AssertionError
+
+    load_settings(place.root, environ={}, is_tracked=is_tracked)
+
+
+def test_a_line_of_dotenv_that_says_nothing_is_refused(place: Place) -> None:
+    place.dotenv("KAFKA_ENABLED=true\n'???\n")
+    assert place.refused().startswith(".env:2:1: ")
+
+
+def test_a_path_in_dotenv_begins_at_the_repository(place: Place) -> None:
+    (place.root / "ca.pem").touch()
+    (place.root / "below").mkdir()
+    place.dotenv("KAFKA_SSL_CAFILE=ca.pem\n")
+    found = load_settings(place.root / "below", environ={}, is_tracked=lambda _: False)
+    assert found.kafka.ssl_cafile == str(place.root / "ca.pem")
+
+
+# --- the tables -----------------------------------------------------------------------------
+
+
+def test_every_setting_and_variable_says_what_it_is_for() -> None:
+    assert all(key.meaning.endswith(".") for key in KEYS.values())
+    assert {field.name for field in fields(KafkaConnection)} == set(MEANINGS)
+    assert all(variable.meaning.endswith(".") for variable in variables().values())
+
+
+def test_settings_never_change() -> None:
+    found = Settings(root=Path())
+    with pytest.raises(AttributeError):
+        found.source = "other"  # type: ignore[misc]
+
+
+def test_the_schema_accepts_what_is_read_and_refuses_what_is_refused(place: Place) -> None:
+    schema = configuration_schema()
+    jsonschema.Draft7Validator.check_schema(schema)
+    check = jsonschema.Draft7Validator(schema).is_valid
+    assert check(
+        {"requests_dir": "a/b", "rules": {"location": ["x"], "device_name": {"pattern": "a"}}}
+    )
+    assert check(dict.fromkeys(KEYS))
+    assert not check({"requests_dir": "../a"})
+    assert not check({"request_dir": "a"})
+    assert not check({"write_back": "push"})
+    assert not check({"rules": {"location": "x"}})
+    assert json.dumps(schema)
