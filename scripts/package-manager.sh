@@ -7,6 +7,6 @@ as_root() {
     fi
 }
 
-apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"; }
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; }
 
 has() { command -v "$1" >/dev/null 2>&1; }
