@@ -43,9 +43,9 @@ IMPORTERS = {
     "pipeline": {"wiring", "cli", "daemon", "reports"},
     "reports": {"cli", "daemon"},
     # Whether git tracks .env must be known before there are settings to wire anything with.
-    "repositories.git": {"wiring", "cli.invocation"},
+    "repositories.git": {"wiring", "cli.invocation", "kafka_integration"},
     "repositories.directory": {"wiring"},
-    "settings": {"wiring", "cli", "daemon", "kafka_integration"},
+    "settings": {"wiring", "cli", "daemon", "explain", "kafka_integration", "reports"},
     "wiring": {"cli", "daemon"},
 }
 FOUNDATION = {"clock", "errors", "model", "problems", "suggestion"}
