@@ -28,8 +28,8 @@ proof: $(VENV)/.test kafka ## the long proofs: the same claims, many more repeti
 	@python -m pytest -m proof --timeout=3600 $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import directions
-	@ruff format --check --quiet . || { ruff format --diff --quiet .; echo "format: run 'make format'" >&2; exit 1; }
-	@ruff check --quiet .
+	@ruff format --check . || { echo "make format puts it in form" >&2; exit 1; }
+	@ruff check .
 	@mypy
 	@python -m pytest --quiet tests/test_import_directions.py
 
