@@ -35,7 +35,7 @@ def decode(content: bytes, where: str) -> tuple[Pin, ...]:
     """Read the file's content; raises SettingsError for one that is not ours."""
     try:
         documents = load(content)
-        ledgers = documents[0]["ledgers"]  # type: ignore[call-overload]
+        ledgers = documents[0]["ledgers"]
         return tuple(_pin(entry) for entry in ledgers)  # type: ignore[union-attr]
     except (Refused, LookupError, TypeError, ValueError) as error:
         raise SettingsError(

@@ -1,0 +1,141 @@
+"""Settings → opened ports: the one place that chooses implementations and puts a pass together.
+
+Kafka, git and SQLite are imported here only when they are used.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from franc_gitops import pins
+from franc_gitops.clock import SystemClock
+from franc_gitops.errors import RepositoryError, SettingsError
+from franc_gitops.events import Envelope
+from franc_gitops.pipeline import Pass
+from franc_gitops.pipeline.guard import Guard
+from franc_gitops.pipeline.publish import Publisher, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from franc_gitops.eventlogs import EventLog
+    from franc_gitops.model import Pin
+    from franc_gitops.pipeline import WriteBack
+    from franc_gitops.pipeline.publish import Progress
+    from franc_gitops.repositories import RequestRepository
+    from franc_gitops.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a command line says about one pass, beyond the settings."""
+
+    revision: str = "HEAD"
+    worktree: bool = False
+    accept_ledger: bool = False
+    strict: bool = False
+    write_back: bool = True
+    progress: Progress = no_progress
+
+
+@contextmanager
+def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
+    """Open repository and event log, give a pass over them, and close them in the end."""
+    from franc_gitops.pipeline.validate import Validator
+
+    clock = SystemClock()
+    with ExitStack() as stack:
+        repository = open_repository(settings, choices)
+        stack.callback(repository.close)
+        validator = stack.enter_context(Validator(repository, settings.rules))
+        log = open_event_log(settings)
+        publisher = Publisher(log, clock, progress=choices.progress)
+        stack.callback(publisher.close)
+        yield Pass(
+            repository=repository,
+            publisher=publisher,
+            validator=validator,
+            envelope=envelope(settings),
+            clock=clock,
+            guard=Guard(read_pins(settings), accept=choices.accept_ledger),
+            write_back=open_write_back(settings) if choices.write_back else None,
+            strict=choices.strict,
+        )
+
+
+def envelope(settings: Settings) -> Envelope:
+    """Give what all events of this installation share."""
+    return Envelope(
+        prefix=settings.topic_prefix,
+        source=settings.source,
+        completion=settings.completion,
+        user_id_from=settings.user_id_from,
+    )
+
+
+def open_repository(settings: Settings, choices: Choices) -> RequestRepository:
+    """Give the commit of a git repository, or the plain folder if asked for or no git is there."""
+    if not choices.worktree:
+        from franc_gitops.repositories.git import GitRepository, is_git_repository
+
+        if is_git_repository(settings.root):
+            return GitRepository(settings.root, settings.requests_dir, choices.revision)
+        if choices.revision != "HEAD":
+            raise RepositoryError(
+                f"{settings.root} is not a git repository, so it has no revision",
+                hint="run it inside a clone, or leave --rev out to read the plain folder",
+            )
+    from franc_gitops.repositories.directory import DirectoryRepository
+
+    return DirectoryRepository(settings.root, settings.requests_dir)
+
+
+def open_event_log(settings: Settings) -> EventLog:
+    """Give Kafka if it is enabled, else the embedded log."""
+    if settings.kafka_enabled:
+        return open_kafka(settings)
+    from franc_gitops.eventlogs.sqlite import SqliteEventLog
+
+    return SqliteEventLog(settings.root / settings.state_dir, SystemClock().sleep)
+
+
+def open_kafka(settings: Settings) -> EventLog:
+    """Give the Kafka log; raises SettingsError where its client is not installed."""
+    try:
+        from franc_gitops.eventlogs.kafka import KafkaEventLog
+    except ImportError as error:
+        raise SettingsError(
+            f"KAFKA_ENABLED is true, but the Kafka client cannot be imported: {error}",
+            hint="pip install confluent-kafka, or set KAFKA_ENABLED=false",
+        ) from error
+    return KafkaEventLog(settings.kafka, settings.topic_prefix)
+
+
+def pins_file(settings: Settings) -> Path:
+    """Give the file that the Kafka ledgers are pinned in."""
+    return settings.root / settings.status_dir / pins.FILE_NAME
+
+
+def read_pins(settings: Settings) -> tuple[Pin, ...]:
+    """Give the pins of the settings, else those of the repository; none at first."""
+    if settings.ledger:
+        return settings.ledger
+    file = pins_file(settings)
+    try:
+        return pins.decode(file.read_bytes(), f"{settings.status_dir}/{pins.FILE_NAME}")
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+
+
+def open_write_back(settings: Settings) -> WriteBack | None:
+    """Give the write-back of the configured mode; None where it is off."""
+    if settings.write_back == "off":
+        return None
+    from franc_gitops.pipeline.writeback import FilesWriteBack
+
+    return FilesWriteBack(settings.root, settings.status_dir, settings.state_dir)
