@@ -1,0 +1,204 @@
+"""One transaction: events, then the ledger records that say where they are, then the commit.
+
+Until commit is asked for, whatever goes wrong means "not published". From then on only a
+clean answer counts: a time-out, a fatal error, even an error of Python's means "unknown",
+because the broker may have committed and the answer may be lost (`kafka.md`, section 1).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import KafkaException, murmur2
+
+from franc_gitops.errors import EventLogRefused, OutcomeUnknown
+from franc_gitops.eventlogs.kafka.causes import FENCED, Cause, Trouble, explain, trouble_of
+from franc_gitops.eventlogs.kafka.clients import RETRY_BACKOFF_MS
+from franc_gitops.eventlogs.kafka.deadline import Deadline
+from franc_gitops.eventlogs.kafka.deliveries import Deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from confluent_kafka import Producer
+    from confluent_kafka._types import HeadersType
+
+    from franc_gitops.eventlogs import LedgerRecord
+    from franc_gitops.eventlogs.kafka.causes import Complaints
+    from franc_gitops.kafka_connection import KafkaConnection
+    from franc_gitops.model import Event, Position
+
+SLOW = RETRY_BACKOFF_MS / 2000
+"""A commit that took longer may have been sent twice: a retry comes after 0.8 of the back-off."""
+
+_STEP = 1.0
+_ABORT = 2.0
+_POLL_EVERY = 5_000
+_REFUSALS = {Cause.AUTHENTICATION, Cause.TLS, Cause.AUTHORIZATION, Cause.TOPIC, Cause.RECORD}
+
+
+class Layout(NamedTuple):
+    """Where records go: partitions by topic, and the ledger's name."""
+
+    partitions: Mapping[str, int]
+    ledger: str
+
+
+class Transaction:
+    """Drives one transaction of a producer; the producer must not be used again if it fails."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        complaints: Complaints,
+        connection: KafkaConnection,
+        layout: Layout,
+    ) -> None:
+        """Begin the transaction."""
+        self._producer = producer
+        self._complaints = complaints
+        self._connection = connection
+        self._layout = layout
+        self._deliveries = Deliveries()
+        self._deadline = Deadline(connection.transaction_timeout)
+        complaints.clear()
+        self._attempt(producer.begin_transaction)
+
+    def send_events(self, events: Sequence[Event]) -> list[Position]:
+        """Send the events and wait until the broker has told the position of each."""
+        partitions, expect = self._layout.partitions, self._deliveries.expect
+        for number, (_, _, topic, key, headers, value) in enumerate(events, 1):
+            count = partitions.get(topic)
+            if count is None:
+                raise self._refusal(Trouble("UNKNOWN_TOPIC_OR_PART", "", f"topic {topic}"))
+            partition = murmur2(key, count)
+            self._produce(topic, value, key, partition, expect(topic, partition), list(headers))
+            if not number % _POLL_EVERY:
+                self._producer.poll(0)
+        self._flush()
+        if not self._deliveries.is_sound:
+            raise OutcomeUnknown("the broker did not tell where every event is")
+        return self._deliveries.positions()
+
+    def send_records(self, records: Iterable[tuple[str, str, bytes]]) -> list[LedgerRecord]:
+        """Send the ledger records; their partition follows from the change number."""
+        ledger, failed = self._layout.ledger, self._deliveries.failed
+        count = self._layout.partitions[ledger]
+        sent: list[LedgerRecord] = []
+        for change_number, request_id, value in records:
+            partition = murmur2(change_number.encode(), count)
+            self._produce(ledger, value, request_id.encode(), partition, failed, None)
+            sent.append((request_id, value))
+        self._flush()
+        return sent
+
+    def commit(self) -> bool:
+        """Commit; give whether that was clean, so that nothing of it can be still under way.
+
+        Raises OutcomeUnknown for anything but a clear yes.
+        """
+        began, attempts = monotonic(), 0
+        while True:
+            attempts += 1
+            try:
+                self._producer.commit_transaction(_STEP)
+            except KafkaException as error:
+                if not error.args[0].retriable() or self._deadline.passed:
+                    raise self._doubt(trouble_of(error)) from error
+            except Exception as error:
+                raise OutcomeUnknown(f"commit: {error!r}") from error
+            else:
+                took = monotonic() - began
+                self._producer.poll(0)
+                return attempts == 1 and took < SLOW and not self._complaints
+
+    def abandon(self) -> None:
+        """Abort if that is possible; never raises. The next fence aborts it otherwise."""
+        with suppress(Exception):
+            self._producer.abort_transaction(_ABORT)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _produce(
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes,
+        partition: int,
+        report: Callable[..., None],
+        headers: HeadersType | None,
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, report, None, 0, headers)
+            except BufferError:
+                self._wait_for_room()
+            except KafkaException as error:
+                raise self._failure(trouble_of(error, f"topic {topic}", "Write")) from error
+            else:
+                return
+
+    def _wait_for_room(self) -> None:
+        """Let delivery reports empty the queue."""
+        self._producer.poll(0.1)
+        if self._deadline.passed or self._deliveries.failures:
+            raise self._failure(Trouble("_TIMED_OUT", "the producer's queue stays full"))
+
+    def _flush(self) -> None:
+        """Wait until all that was sent is reported, as long as something moves."""
+        patience = Deadline(self._connection.connect_timeout)
+        before = len(self._producer)
+        while (waiting := self._attempt(lambda: self._producer.flush(_STEP))) and not (
+            self._deliveries.failures or self._complaints.fenced
+        ):
+            if waiting < before:
+                before = waiting
+                patience.restart()
+            if patience.passed or self._deadline.passed or self._complaints.conclusive:
+                raise self._failure(
+                    Trouble("_TIMED_OUT", f"{waiting} records are not acknowledged")
+                )
+        if self._deliveries.failures or self._complaints.fenced:
+            raise self._failure()
+
+    def _attempt(self, call: Callable[[], int | None]) -> int:
+        """Call something of the producer before the commit; its errors mean "not published"."""
+        try:
+            return call() or 0
+        except KafkaException as error:
+            raise self._failure(trouble_of(error)) from error
+        except SystemError as error:  # what flush raises once the producer is fenced
+            raise self._failure() from error
+
+    def _failure(self, *troubles: Trouble) -> EventLogRefused | OutcomeUnknown:
+        """Make the error for a transaction that cannot be committed any more."""
+        known = [*troubles, *self._deliveries.failures, *self._complaints, *self._state()]
+        if any(trouble.name in FENCED for trouble in known):
+            return OutcomeUnknown("another publisher took over", fenced=True)
+        return self._refusal(*known)
+
+    def _refusal(self, *troubles: Trouble) -> EventLogRefused | OutcomeUnknown:
+        error = explain(self._connection, troubles)
+        refused = any(trouble.cause in _REFUSALS for trouble in troubles)
+        if refused and isinstance(error, EventLogRefused):
+            return error
+        return OutcomeUnknown(error.message)
+
+    def _doubt(self, trouble: Trouble) -> OutcomeUnknown:
+        """Make the error for a commit without a clear yes."""
+        known = [trouble, *self._deliveries.failures, *self._complaints]
+        fenced = any(each.name in FENCED for each in known)
+        return OutcomeUnknown(explain(self._connection, known).message, fenced=fenced)
+
+    def _state(self) -> list[Trouble]:
+        """Ask librdkafka why the transaction failed: to begin another one is refused with that."""
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            trouble = trouble_of(error, operation="Write")
+            return [] if trouble.name == "_STATE" else [trouble]
+        except SystemError:
+            pass
+        return []
