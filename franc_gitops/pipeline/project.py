@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from franc_gitops.ledger import Ledger, LedgerEntry
-    from franc_gitops.model import Problem
+    from franc_gitops.model import Problem, Request
     from franc_gitops.pipeline.actions import Action, Plan
 
 _RENDERING = b"1 "
@@ -91,7 +91,7 @@ class _Projection:
 
     def _of_ledger(self, path: str, request_ids: Sequence[str]) -> bytes:
         entries = [decode(self._ledger.raw(request_id)) for request_id in request_ids]
-        rows = [_published_row(entry, self._log) for entry in entries]
+        rows = [published_row(entry, self._log) for entry in entries]
         return render(
             path, _file_phase([entry.phase for entry in entries]), rows, list(entries[0].warnings)
         )
@@ -101,33 +101,20 @@ class _Projection:
         for action in actions:
             entry = self._ledger.get(action.request_id)
             if entry is not None:
-                rows.append(_published_row(entry, self._log))
+                rows.append(published_row(entry, self._log))
                 phases.append(entry.phase)
             elif action.request is not None:
-                rows.append(self._unpublished_row(action))
+                rows.append(self._unpublished(action, action.request))
                 phases.append(action.phase)
         bad = any(problem.is_error for problem in problems)
         phase = Phase.REJECTED if bad else _file_phase(phases)
         return render(path, phase, rows, [_without_path(problem) for problem in problems])
 
-    def _unpublished_row(self, action: Action) -> dict[str, Any]:
-        request = action.request
-        if request is None:
-            raise ValueError(action)
+    def _unpublished(self, action: Action, request: Request) -> dict[str, Any]:
         provenance = self._plan.situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
-        return {
-            "request_id": request.request_id,
-            "type": request.type,
-            "change_number": request.change_number,
-            "revision": request.revision,
-            "phase": action.phase.value,
-            "message": _sentence(action),
-            "commit": provenance.commit or None,
-            "digest": request.digest,
-            "log": self._log,
-            "events": [],
-            "task": None,
-        }
+        return unpublished_row(
+            request, action.phase, _sentence(action), provenance.commit, self._log
+        )
 
 
 def _sentence(action: Action) -> str:
@@ -136,7 +123,27 @@ def _sentence(action: Action) -> str:
     return action.reason[:1].upper() + action.reason[1:]
 
 
-def _published_row(entry: LedgerEntry, log_name: str) -> dict[str, Any]:
+def unpublished_row(
+    request: Request, phase: Phase, message: str, commit: str, log_name: str
+) -> dict[str, Any]:
+    """Give the entry of a request that the ledger does not know."""
+    return {
+        "request_id": request.request_id,
+        "type": request.type,
+        "change_number": request.change_number,
+        "revision": request.revision,
+        "phase": phase.value,
+        "message": message,
+        "commit": commit or None,
+        "digest": request.digest,
+        "log": log_name,
+        "events": [],
+        "task": None,
+    }
+
+
+def published_row(entry: LedgerEntry, log_name: str) -> dict[str, Any]:
+    """Give the entry of a request that the ledger knows."""
     embedded = log_name == "embedded"
     task = entry.task or accept.task(
         commit=entry.commit, path=entry.path, revision=entry.revision, cancel=entry.cancel
