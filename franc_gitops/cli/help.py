@@ -1,0 +1,41 @@
+"""What the help pages of all verbs have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from franc_gitops.errors import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EXITS = {
+    Exit.OK: "fine, warnings included",
+    Exit.FINDINGS: "findings: something is invalid, held or failed",
+    Exit.USAGE: "a human must change something",
+    Exit.CHANGES: "changes are pending (--fail-on-changes)",
+    Exit.UNREACHABLE: "event log unreachable, a retry may help",
+    Exit.PARTIAL: "published in part, then the event log went away",
+    Exit.WRITE_BACK: "published, but a status file could not be written",
+    Exit.FENCED: "another publisher kept taking over",
+    Exit.INTERRUPTED: "interrupted",
+}
+"""In short; `explain exit-codes` says more."""
+
+
+def verb() -> typer.Typer:
+    """Make the holder of a verb's commands; help is plain text, which needs no rich."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+def epilog(examples: Mapping[str, str], *exits: Exit) -> str:
+    """Write examples (command line without the program -> what it does) and exit codes."""
+    width = max(map(len, examples))
+    lines = [f"  franc-gitops {line:<{width}}  {does}" for line, does in examples.items()]
+    return "\n".join(["\b", "Examples:", *lines, "", "\b", "Exit codes:", *map(_exit_line, exits)])
+
+
+def _exit_line(code: Exit) -> str:
+    return f"  {code:<4} {_EXITS[code]}"

@@ -1,0 +1,95 @@
+"""One run of the command line: what its common options say, and how it speaks to people.
+
+Data goes to standard output and is written by the verbs; all that is said here goes to
+standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from franc_gitops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from franc_gitops.reports import Look
+    from franc_gitops.settings import Settings
+
+_COLORS = {"error": "31;1", "warning": "33;1", "hint": "36"}
+
+
+@dataclass
+class Invocation:
+    """The common options; filled in while the command line is parsed."""
+
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    debug: bool = False
+    overrides: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Tell people something they may like to know."""
+        if not self.quiet:
+            self._write(text)
+
+    def warn(self, text: str) -> None:
+        """Tell people something they should look at."""
+        if not self.quiet:
+            self._write(f"{self._paint('warning')}: {text}")
+
+    def fail(self, message: str, *, hint: str = "", code: str = "") -> None:
+        """Tell people why it ends, and what to do."""
+        self._write(f"{self._paint('error')}{' ' if code else ''}{code}: {message}")
+        if hint:
+            self._write(f"{self._paint('hint')}: {hint}")
+
+    def write(self, pieces: Iterable[str]) -> None:
+        """Write data to standard output."""
+        sys.stdout.writelines(pieces)
+
+    def look(self) -> Look:
+        """Give how text on standard output is to look."""
+        from franc_gitops.reports import Look
+
+        return Look(self.colors(sys.stdout), self.verbose)
+
+    def colors(self, stream: TextIO) -> bool:
+        """Tell whether a stream takes colours: a terminal, and nobody asked for none."""
+        if self.no_color or not stream.isatty():
+            return False
+        from franc_gitops.settings.sources import no_color
+
+        return not no_color()
+
+    def settings(self, *, with_kafka: bool = True) -> Settings:
+        """Load the settings around the current folder; their warnings are said."""
+        from pathlib import Path
+
+        from franc_gitops.repositories.git.tracking import is_tracked
+        from franc_gitops.settings import load_settings
+
+        loaded = load_settings(
+            Path.cwd(), self._flags(), is_tracked=is_tracked, with_kafka=with_kafka
+        )
+        for warning in loaded.warnings:
+            self.warn(warning)
+        return loaded
+
+    def _flags(self) -> dict[str, str]:
+        flags = {}
+        for override in self.overrides:
+            key, equals, value = override.partition("=")
+            if not equals:
+                raise UsageError(f"--set {override}", hint="it is --set KEY=VALUE")
+            flags[key] = value
+        return flags
+
+    def _paint(self, word: str) -> str:
+        return f"\x1b[{_COLORS[word]}m{word}\x1b[0m" if self.colors(sys.stderr) else word
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")

@@ -1,0 +1,20 @@
+"""Options that several verbs take, with the same name and meaning everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Rev = Annotated[str, typer.Option("--rev", metavar="REV", help="Read the requests at this commit.")]
+Worktree = Annotated[
+    bool,
+    typer.Option("--worktree", help="Read the folder as it is, not a commit; no git needed."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="One error holds every file.")]
+AllowEmpty = Annotated[
+    bool, typer.Option("--allow-empty", help="Exit with 0 if there is no request file at all.")
+]
+FailOnWarnings = Annotated[
+    bool, typer.Option("--fail-on-warnings", help="Exit with 1 for warnings too.")
+]

@@ -1,0 +1,77 @@
+"""What `plan`, `publish` and `status` say about a pass as a whole, and its exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from franc_gitops.errors import Exit, UsageError
+from franc_gitops.pipeline import Kind
+
+if TYPE_CHECKING:
+    from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.pipeline import Plan, Report
+    from franc_gitops.settings import Settings
+
+_NAMED = 5
+
+
+def check_files(
+    plan: Plan, settings: Settings, invocation: Invocation, *, allow_empty: bool
+) -> None:
+    """Warn of files that are not committed; refuse to call it fine when there are no files."""
+    snapshot = plan.situation.snapshot
+    if snapshot.uncommitted:
+        named = ", ".join(snapshot.uncommitted[:_NAMED])
+        more = len(snapshot.uncommitted) - _NAMED
+        also = f" and {more} more" if more > 0 else ""
+        invocation.warn(f"not committed, and therefore not looked at: {named}{also}")
+    if not snapshot.files and not snapshot.problems and not allow_empty:
+        where = f"at commit {plan.commit[:12]}" if plan.commit else f"in {settings.root}"
+        raise UsageError(
+            f"there is no request file below {settings.requests_dir}/ {where}",
+            hint="check requests_dir; with --allow-empty this is fine",
+        )
+
+
+def code_of_plan(plan: Plan, *, fail_on_warnings: bool) -> Exit:
+    """Give 1 for anything wrong with the requests; a request that waits for its time is fine."""
+    wrong = any(problem.is_error or fail_on_warnings for problem in plan.problems)
+    return Exit.FINDINGS if wrong else Exit.OK
+
+
+def code_of_report(report: Report, *, fail_on_warnings: bool) -> Exit:
+    """Give what kept the pass from its end, if anything did, else what is wrong with requests."""
+    if report.failure is not None:
+        return report.failure.exit_code
+    return code_of_plan(report.plan, fail_on_warnings=fail_on_warnings)
+
+
+def describe_plan(plan: Plan) -> str:
+    """Sum a plan up in one line."""
+    counts = {kind: plan.counts.get(kind, 0) for kind in Kind}
+    parts = [
+        f"{counts[Kind.PUBLISH]} to publish",
+        f"{counts[Kind.CANCEL]} to cancel" if counts[Kind.CANCEL] else "",
+        f"{counts[Kind.SKIP]} unchanged",
+        f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else "",
+        f"{counts[Kind.ORPHANED]} orphaned" if counts[Kind.ORPHANED] else "",
+    ]
+    at = f" at {plan.commit[:12]}" if plan.commit else ""
+    return f"plan{at}: {', '.join(filter(None, parts))}"
+
+
+def describe_report(report: Report) -> str:
+    """Sum up in one line what a pass did."""
+    plan, sent = report.plan, dict.fromkeys(Kind, 0)
+    for action in plan.sends:
+        sent[action.kind] += action.request_id in report.published
+    held = plan.counts.get(Kind.HOLD, 0)
+    parts = [
+        f"{sent[Kind.PUBLISH]} published",
+        f"{sent[Kind.CANCEL]} cancelled" if sent[Kind.CANCEL] else "",
+        f"{plan.counts.get(Kind.SKIP, 0)} unchanged",
+        f"{held} held" if held else "",
+        f"{len(report.unsent)} still pending" if report.unsent else "",
+    ]
+    at = f" at {plan.commit[:12]}" if plan.commit else ""
+    return f"publish{at}: {', '.join(filter(None, parts))}"

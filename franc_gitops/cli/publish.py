@@ -1,0 +1,132 @@
+"""`franc-gitops publish`: one pass from the commit to the status files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from franc_gitops.cli import options
+from franc_gitops.cli.help import epilog, verb
+from franc_gitops.errors import EventLogUnreachable, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.pipeline import Report
+    from franc_gitops.settings import Settings
+
+app = verb()
+
+SUCCESS = "📡 Event successfully published to Kafka"
+
+
+@app.command(
+    epilog=epilog(
+        {
+            "publish": "send what the event log does not know yet, write the status files",
+            "publish -v": "and log a line per request, JSON unless on a terminal",
+            "publish -o json": "the outcome for scripts",
+            "publish --strict": "send nothing if any file has an error",
+            "publish --accept-ledger": "publish to a ledger that is not the pinned one",
+        },
+        Exit.OK,
+        Exit.FINDINGS,
+        Exit.USAGE,
+        Exit.UNREACHABLE,
+        Exit.PARTIAL,
+        Exit.WRITE_BACK,
+        Exit.FENCED,
+    )
+)
+def publish(
+    context: typer.Context,
+    *,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
+    ] = "text",
+    rev: options.Rev = "HEAD",
+    worktree: options.Worktree = False,
+    strict: options.Strict = False,
+    accept_ledger: Annotated[
+        bool, typer.Option("--accept-ledger", help="Accept a ledger that is not the pinned one.")
+    ] = False,
+    fail_on_warnings: options.FailOnWarnings = False,
+    allow_empty: options.AllowEmpty = False,
+) -> int:
+    """Publish what is missing, exactly once, and write the status files.
+
+    It may be run again at any time: it sends exactly what the event log does not know yet.
+    A file with an error is held; every other file goes on.
+    """
+    from franc_gitops.cli.outcome import check_files, code_of_report
+    from franc_gitops.cli.progress import progress_bar
+    from franc_gitops.pipeline.rows import rows_of_actions
+    from franc_gitops.reports import Done, renderer
+    from franc_gitops.wiring import Choices, open_pass
+
+    invocation = context.obj
+    render = renderer("report", output)
+    settings = invocation.settings()
+    with progress_bar(invocation, "publishing") as progress:
+        choices = Choices(
+            revision=rev,
+            worktree=worktree,
+            strict=strict,
+            accept_ledger=accept_ledger,
+            progress=progress,
+        )
+        with open_pass(settings, choices) as turn:
+            report = _run(turn.run, invocation)
+    check_files(report.plan, settings, invocation, allow_empty=allow_empty)
+    rows = list(rows_of_actions(report.plan, report.ledger, report.log_name, report.published))
+    invocation.write(render(Done(report, rows), invocation.look()))
+    _tell(report, settings, invocation)
+    if invocation.verbose:
+        from franc_gitops.cli.logs import log_requests, open_log
+
+        log_requests(open_log(invocation), rows)
+    return code_of_report(report, fail_on_warnings=fail_on_warnings)
+
+
+def _run(run: Callable[[], Report], invocation: Invocation) -> Report:
+    """Run the pass; if the event log is away before anything is known, say what that means."""
+    try:
+        return run()
+    except EventLogUnreachable:
+        invocation.warn("nothing was published; every request stays pending for the next pass")
+        raise
+
+
+def _tell(report: Report, settings: Settings, invocation: Invocation) -> None:
+    """Say in the guide's words how it went, then sum it up."""
+    from franc_gitops.cli.outcome import describe_report
+
+    if report.new_pins:
+        _tell_pins(report, settings, invocation)
+    if report.published:
+        invocation.say(_success(report, settings))
+    if report.failure is not None:
+        if report.unsent:
+            invocation.warn(
+                "not everything was published; the rest stays pending for the next pass"
+            )
+        invocation.fail(report.failure.message, hint=report.failure.hint, code=report.failure.code)
+    invocation.say(describe_report(report))
+
+
+def _success(report: Report, settings: Settings) -> str:
+    """Give the guide's message, or without Kafka the simplified one."""
+    requests = f"{len(report.published)} request{'s' if len(report.published) > 1 else ''}"
+    if settings.kafka_enabled:
+        return f"{SUCCESS} ({requests})"
+    return f"Completed: {requests} recorded in the embedded event log; nothing left this machine"
+
+
+def _tell_pins(report: Report, settings: Settings, invocation: Invocation) -> None:
+    """Say which ledger is taken as ours from now on: a human should agree."""
+    for pin in report.new_pins:
+        where = f"{settings.status_dir}/.ledger.yaml"
+        kept = f"pinned in {where}" if report.written else f"not written to {where}"
+        invocation.warn(f"ledger {pin.topic} of cluster {pin.cluster_id} is new: {kept}")

@@ -1,0 +1,83 @@
+"""What the verbs found, for people and programs: one file per output format.
+
+A format is a module; for each subject that it can show it has a function of that name, which
+takes the subject and a `Look` and yields text. A new format is a new file here, and nothing
+else; `-o` finds it by its name. Formats read the nouns of the pipeline and change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from franc_gitops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from franc_gitops.ledger import Ledger
+    from franc_gitops.model import Problem, Validated
+    from franc_gitops.pipeline import Plan, Report
+
+
+class Look(NamedTuple):
+    """How text is to look; formats for programs do not care."""
+
+    colors: bool = False
+    verbose: bool = False
+
+
+Render: TypeAlias = "Callable[[Any, Look], Iterator[str]]"
+"""Yields a subject in one format in pieces, line breaks included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Subject `findings`: what `validate` found; `line` gives the line of a problem's file."""
+
+    validated: Validated
+    line: Callable[[Problem], str] = lambda _: ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Subject `plan`: what a publication would do, and the ledger it was planned against."""
+
+    plan: Plan
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Subject `report`: what a pass did; `rows` are the status entries of what it touched."""
+
+    report: Report
+    rows: Sequence[Mapping[str, Any]]
+
+
+def formats(subject: str) -> list[str]:
+    """Name the formats that can show a subject."""
+    from pkgutil import iter_modules
+
+    names = sorted(module.name for module in iter_modules(__path__))
+    return [name for name in names if _function(subject, name)]
+
+
+def renderer(subject: str, output: str) -> Render:
+    """Find what shows a subject in a format; raises UsageError naming the formats there are."""
+    found = _function(subject, output) if output.isidentifier() else None
+    if found is None:
+        raise UsageError(
+            f"-o {output} is not a format here", hint=f"-o {', '.join(formats(subject))}"
+        )
+    return found
+
+
+def _function(subject: str, output: str) -> Render | None:
+    try:
+        module = import_module(f"{__name__}.{output}")
+    except ModuleNotFoundError:
+        return None
+    found: Render | None = getattr(module, subject, None)
+    return found

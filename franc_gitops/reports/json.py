@@ -1,0 +1,133 @@
+"""Output for scripts: the JSON shapes of contract 6, one entry a line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from json import JSONEncoder
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from franc_gitops.model import Event
+    from franc_gitops.pipeline.actions import Action
+    from franc_gitops.reports import Done, Findings, Look, Planned
+    from franc_gitops.settings.effective import Effective
+
+encode = JSONEncoder(ensure_ascii=False).encode
+
+
+def findings(found: Findings, _look: Look) -> Iterator[str]:
+    """Show what `validate` found."""
+    validated = found.validated
+    errors = validated.errors
+    summary = {
+        "files": validated.files,
+        "requests": len(validated.requests),
+        "errors": errors,
+        "warnings": len(validated.problems) - errors,
+    }
+    problems = (problem.as_dict() for problem in validated.problems)
+    yield from _object({"summary": summary}, "problems", problems)
+
+
+def plan(planned: Planned, _look: Look) -> Iterator[str]:
+    """Show a plan with the exact bytes that `publish` sends."""
+    from franc_gitops.pipeline.actions import Kind
+
+    plan = planned.plan
+    head = {
+        "commit": plan.commit,
+        "digest": plan.digest,
+        "summary": {kind.value: plan.counts.get(kind, 0) for kind in Kind},
+    }
+    yield from _object(head, "actions", _actions(planned))
+
+
+def _actions(planned: Planned) -> Iterator[dict[str, Any]]:
+    from franc_gitops.pipeline.deliver import events_of
+
+    for action in planned.plan.actions:
+        yield _action(action, events_of(action, planned.plan.situation))
+    for path, request_ids in planned.plan.comparison.settled.items():
+        for request_id in request_ids:
+            entry = planned.ledger.get(request_id)
+            yield {
+                "action": "skip",
+                "request_id": request_id,
+                "path": path,
+                "revision": entry.revision if entry else 0,
+                "reason": "published, unchanged",
+                "events": [],
+            }
+
+
+def _action(action: Action, events: Iterable[Event]) -> dict[str, Any]:
+    return {
+        "action": action.kind.value,
+        "request_id": action.request_id,
+        "path": action.path,
+        "revision": action.revision,
+        "reason": action.reason,
+        "events": [_event(event) for event in events],
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "topic": event.topic,
+        "key": event.key.decode(),
+        "headers": {name: value.decode() for name, value in event.headers},
+        "value": event.value.decode(),
+    }
+
+
+def report(done: Done, _look: Look) -> Iterator[str]:
+    """Show what a pass did."""
+    from franc_gitops.pipeline.actions import Kind
+
+    report, plan = done.report, done.report.plan
+    sent = Counter(a.kind for a in plan.actions if a.request_id in report.published)
+    head = {
+        "commit": plan.commit,
+        "log": report.log_name,
+        "summary": {
+            "published": sent[Kind.PUBLISH],
+            "skipped": plan.counts.get(Kind.SKIP, 0),
+            "held": plan.counts.get(Kind.HOLD, 0),
+            "cancelled": sent[Kind.CANCEL],
+            "failed": len(report.unsent),
+        },
+    }
+    keys = ("request_id", "path", "phase", "message", "events")
+    yield from _object(head, "requests", ({key: row[key] for key in keys} for row in done.rows))
+
+
+def requests(rows: Sequence[Mapping[str, Any]], _look: Look) -> Iterator[str]:
+    """Show requests as their entries in the status files, with their paths."""
+    yield "["
+    yield from _list(rows)
+    yield "]\n"
+
+
+def settings(rows: Iterable[Effective], _look: Look) -> Iterator[str]:
+    """Show the settings that count."""
+    yield "["
+    yield from _list(row._asdict() for row in rows)
+    yield "]\n"
+
+
+def _object(head: dict[str, Any], name: str, entries: Iterable[Any]) -> Iterator[str]:
+    """Write an object that ends in a long list, one entry a line."""
+    yield f"{encode(head)[:-1]}, {encode(name)}: ["
+    yield from _list(entries)
+    yield "]}\n"
+
+
+def _list(entries: Iterable[Any]) -> Iterator[str]:
+    separator = "\n"
+    for entry in entries:
+        yield f"{separator}{encode(entry)}"
+        separator = ",\n"
+    if separator != "\n":
+        yield "\n"

@@ -1,0 +1,161 @@
+"""Output for people: one line for each thing found, in the form that editors can jump to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from franc_gitops.eventlogs import Record
+    from franc_gitops.model import Problem
+    from franc_gitops.pipeline.actions import Action
+    from franc_gitops.reports import Done, Findings, Look, Planned
+    from franc_gitops.settings.effective import Effective
+
+_COLORS = {
+    "error": "31;1",
+    "warning": "33;1",
+    "hint": "36",
+    "place": "1",
+    "caret": "32;1",
+    "ok": "32",
+    "warn": "33",
+    "fail": "31;1",
+    "skip": "2",
+    "publish": "32",
+    "cancel": "35",
+    "hold": "33;1",
+    "orphaned": "33;1",
+    "Completed": "32",
+    "Published": "32",
+    "Rejected": "31;1",
+    "Failed": "31;1",
+    "Pending": "33;1",
+    "Scheduled": "33",
+    "Cancelled": "35",
+}
+_WIDEST = 160
+
+
+def printable(text: str) -> str:
+    """Show what a terminal would obey, or not show at all, as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _paint(text: str, color: str, look: Look) -> str:
+    code = _COLORS.get(color)
+    return f"\x1b[{code}m{text}\x1b[0m" if look.colors and code else text
+
+
+# --- validate -------------------------------------------------------------------------------
+
+
+def findings(found: Findings, look: Look) -> Iterator[str]:
+    """Show each problem with its place, its line and the way out."""
+    for problem in found.validated.problems:
+        yield from _problem(problem, found.line(problem), look)
+
+
+def _problem(problem: Problem, line: str, look: Look) -> Iterator[str]:
+    place = _paint(printable(f"{problem.path}:{problem.line}:{problem.column}:"), "place", look)
+    severity = _paint(f"{problem.severity} {problem.code}", str(problem.severity), look)
+    yield f"{place} {severity} {printable(problem.message)}\n"
+    if line.strip():
+        yield from _excerpt(line, problem.line, problem.column, look)
+    if problem.hint:
+        yield f"{_paint('  hint:', 'hint', look)} {printable(problem.hint)}\n"
+
+
+def _excerpt(line: str, number: int, column: int, look: Look) -> Iterator[str]:
+    """Show the line and a caret below the column."""
+    start = max(0, column - _WIDEST // 2) if len(line) > _WIDEST else 0
+    before = printable(line[start : column - 1].replace("\t", " "))
+    after = printable(line[column - 1 : start + _WIDEST].replace("\t", " "))
+    yield f"{number:>5} | {before}{after}\n"
+    yield f"      | {' ' * len(before)}{_paint('^', 'caret', look)}\n"
+
+
+# --- plan and publish -----------------------------------------------------------------------
+
+
+def plan(planned: Planned, look: Look) -> Iterator[str]:
+    """Show what would be sent, and what is held and why; unchanged requests only as a number."""
+    plan = planned.plan
+    for problem in plan.problems:
+        yield from _problem(problem, "", look)
+    shown = [action for action in plan.actions if look.verbose or action.kind != "skip"]
+    if plan.problems and shown:
+        yield "\n"
+    yield from (_action(action, look) for action in shown)
+    if look.verbose:
+        for path, request_ids in plan.comparison.settled.items():
+            yield from (f"skip      {name}  {printable(path)}\n" for name in request_ids)
+
+
+def _action(action: Action, look: Look) -> str:
+    word = _paint(f"{action.kind.value:<9}", action.kind.value, look)
+    name = f"{action.request_id or '?'} (revision {action.revision})" if action.revision else "?"
+    return f"{word} {name}  {printable(action.path)}: {printable(action.reason)}\n"
+
+
+def report(done: Done, look: Look) -> Iterator[str]:
+    """Show what became of each request that this pass touched."""
+    for problem in done.report.plan.problems:
+        yield from _problem(problem, "", look)
+    yield from requests(done.rows, look)
+
+
+# --- status and events ----------------------------------------------------------------------
+
+
+def requests(rows: Sequence[Mapping[str, Any]], look: Look) -> Iterator[str]:
+    """Show requests, one a line, and where their events are."""
+    width = max((len(row["request_id"]) for row in rows), default=0)
+    for row in rows:
+        phase = _paint(f"{row['phase']:<9}", row["phase"], look)
+        yield f"{phase} {row['request_id']:<{width}}  {printable(row['message'])}\n"
+        if look.verbose:
+            yield f"          {printable(row['path'])}, revision {row['revision']}\n"
+            yield from (f"          {_sent(event)}\n" for event in row["events"])
+
+
+def _sent(event: Mapping[str, Any]) -> str:
+    place = f" {event['partition']}@{event['offset']}" if "partition" in event else ""
+    return f"{event['event_type']} {event['event_id']} → {event['topic']}{place}"
+
+
+def events(records: Iterable[Record], look: Look) -> Iterator[str]:
+    """Show events as a consumer sees them, one a line; the whole body with --verbose."""
+    for record in records:
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        place = f"{record.topic} {record.partition}@{record.offset}"
+        key = record.key.decode(errors="replace")
+        told = f"{headers.get('ce_time', ''):<27} {key:<15} {headers.get('ce_id', '')}  {place}"
+        yield f"{printable(told)}\n"
+        if look.verbose:
+            yield f"  {printable(record.value.decode(errors='replace'))}\n"
+
+
+# --- config ---------------------------------------------------------------------------------
+
+
+def settings(rows: Sequence[Effective], look: Look) -> Iterator[str]:
+    """Show the settings that count, one a line."""
+    width = max(len(row.name) for row in rows)
+    for row in rows:
+        value = "-" if row.value is None else printable(_shown(row.value))
+        origin = _paint(f"({row.origin})", "skip", look)
+        yield f"{row.name:<{width}}  {value}  {origin}\n"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        from json import dumps
+
+        return dumps(value, ensure_ascii=False)
+    return str(value)
