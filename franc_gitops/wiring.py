@@ -138,4 +138,10 @@ def open_write_back(settings: Settings) -> WriteBack | None:
         return None
     from franc_gitops.pipeline.writeback import FilesWriteBack
 
-    return FilesWriteBack(settings.root, settings.status_dir, settings.state_dir)
+    return FilesWriteBack(
+        settings.root,
+        settings.requests_dir,
+        settings.status_dir,
+        settings.state_dir,
+        SystemClock(),
+    )

@@ -21,7 +21,7 @@ from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
@@ -46,8 +46,13 @@ class Validator(Protocol):
 class WriteBack(Protocol):
     """Makes the status files say what they must."""
 
-    def __call__(self, wanted: Iterable[StatusFile], pins: Sequence[Pin]) -> Written:
-        """Write, leave and remove status files; raises WriteBackFailed after doing all it can."""
+    def __call__(
+        self, wanted: Iterable[StatusFile], keep: Collection[str], pins: Sequence[Pin], /
+    ) -> Written:
+        """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
+
+        The status files of the request files in `keep` are not removed.
+        """
         ...
 
 
@@ -146,9 +151,10 @@ class Pass:
     def _write(self, report: Report) -> Report:
         if self.write_back is None:
             return report
+        keep = report.plan.situation.snapshot.files.keys() | report.plan.by_path.keys()
         wanted = project(report.plan, report.ledger, report.log_name, report.unsent)
         try:
-            return replace(report, written=self.write_back(wanted, self.pins))
+            return replace(report, written=self.write_back(wanted, keep, self.pins))
         except WriteBackFailed as error:
             return replace(report, failure=report.failure or error)
 

@@ -1,0 +1,258 @@
+"""Wanted status files → the working tree (mode `files`).
+
+In: what each status file must say, which paths are to be kept, and the pins. Out: a `Written`,
+or WriteBackFailed after everything that could be written was. Each file is replaced whole
+(a temporary file and a rename), so that a reader or a kill never meets half a file. Nothing
+is forced to disk: the ledger is the truth, and the next pass writes what a power cut took.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from franc_gitops import pins as pins_file
+from franc_gitops.errors import WriteBackFailed
+from franc_gitops.status_files import is_ours
+from franc_gitops.status_index import StatusIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from franc_gitops.clock import Clock
+    from franc_gitops.model import Pin
+    from franc_gitops.pipeline.project import StatusFile
+
+_TEMPORARY = ".franc-tmp-"
+_STALE_SECONDS = 3600
+_SHOWN_FAILURES = 10
+
+
+class Written(NamedTuple):
+    """How many status files were written, were right already, and were removed."""
+
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
+
+
+class FilesWriteBack:
+    """Keeps the status folder of a working tree."""
+
+    def __init__(
+        self, root: Path, requests_dir: str, status_dir: str, state_dir: str, clock: Clock
+    ) -> None:
+        """Take the folders; the last three are relative to `root`."""
+        self._clock = clock
+        self._root = root
+        self._below = f"{requests_dir}/"
+        self._folder = root / status_dir
+        self._state = root / state_dir
+
+    def __call__(
+        self, wanted: Iterable[StatusFile], keep: Collection[str], pins: Sequence[Pin]
+    ) -> Written:
+        """Make the folder say what it must; `keep` are request files whose status stays."""
+        turn = _Turn(self._folder, self._root, StatusIndex(self._state))
+        turn.scan(stale_before=self._clock.now().timestamp() - _STALE_SECONDS)
+        removed = turn.remove_strays({self._status_path(path) for path in keep})
+        for status in wanted:
+            turn.write(self._status_path(status.path), status)
+        turn.write_pins(pins)
+        self._make_state_folder()
+        turn.save()
+        turn.raise_failures()
+        return Written(turn.written, turn.unchanged, removed)
+
+    def _status_path(self, path: str) -> str:
+        return path.removeprefix(self._below)
+
+    def _make_state_folder(self) -> None:
+        with suppress(OSError):
+            self._state.mkdir(parents=True, exist_ok=True)
+            ignore = self._state / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n")
+
+
+class _Turn:
+    """One write-back: the folder as it was found, and what was done to it."""
+
+    def __init__(self, folder: Path, root: Path, index: StatusIndex) -> None:
+        self._folder = str(folder)
+        self._root = root
+        self._index = index
+        self._tags: dict[str, str] = {}
+        self._safe_folders: dict[str, OSError | None] = {}
+        self._failures: list[tuple[str, str]] = []
+        self.written = self.unchanged = 0
+
+    # --- what is there ------------------------------------------------------------------------
+
+    def scan(self, stale_before: float) -> None:
+        """Look at every file of the folder once, without opening any.
+
+        Temporary files that a killed write-back left before that time (seconds of the epoch)
+        are removed; younger ones may still be written.
+        """
+        for prefix, entry in self._walk(self._folder):
+            path = prefix + entry.name
+            with suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                if entry.name.startswith(_TEMPORARY):
+                    if found.st_mtime < stale_before:
+                        os.unlink(entry.path)  # noqa: PTH108
+                elif entry.name.endswith((".yaml", ".yml")) and path != pins_file.FILE_NAME:
+                    self._tags[path] = self._index.tag(path, found)
+
+    def _walk(self, folder: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Give every regular file below a folder with its prefix; links are not followed."""
+        folders = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif entry.is_file(follow_symlinks=False):
+                        yield prefix, entry
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._fail(prefix or ".", error)
+        for name in folders:
+            yield from self._walk(f"{folder}/{name}", f"{prefix}{name}/")
+
+    def remove_strays(self, keep: Collection[str]) -> int:
+        """Remove status files without a request file; leave what is not ours alone."""
+        removed = 0
+        for path in self._tags.keys() - keep:
+            try:
+                removed += self._remove(path)
+            except OSError as error:
+                self._fail(path, error)
+            del self._tags[path]
+        return removed
+
+    def _remove(self, path: str) -> bool:
+        file = Path(self._folder, path)
+        if not is_ours(_read(file)):
+            return False
+        file.unlink()
+        for parent in file.parents:
+            if parent == Path(self._folder) or any(parent.iterdir()):
+                break
+            parent.rmdir()
+        return True
+
+    # --- what must be there -------------------------------------------------------------------
+
+    def write(self, path: str, status: StatusFile) -> None:
+        """Write one status file, unless it is known or found to be right."""
+        known = self._tags.get(path)
+        if known and known == status.tag:
+            self.unchanged += 1
+            return
+        try:
+            self._write(path, status.render(), status.tag, exists=known is not None)
+        except OSError as error:
+            self._fail(path, error)
+
+    def _write(self, path: str, content: bytes, tag: str, *, exists: bool) -> None:
+        file = f"{self._folder}/{path}"
+        self._check_folder(os.path.dirname(file))  # noqa: PTH120 - a path object for each costs
+        if exists and _read(Path(file)) == content:
+            self._index.put(path, os.lstat(file), tag)
+            self.unchanged += 1
+            return
+        self._index.put(path, _replace(file, content), tag)
+        self._tags[path] = tag
+        self.written += 1
+
+    def write_pins(self, pins: Sequence[Pin]) -> None:
+        """Write the pins file if it does not say this already."""
+        if not pins:
+            return
+        file = f"{self._folder}/{pins_file.FILE_NAME}"
+        content = pins_file.encode(pins)
+        try:
+            self._check_folder(self._folder)
+            if not os.path.lexists(file) or _read(Path(file)) != content:
+                _replace(file, content)
+        except OSError as error:
+            self._fail(pins_file.FILE_NAME, error)
+
+    def _check_folder(self, folder: str) -> None:
+        """Make the folder, and refuse one that a link leads out of the repository; once each."""
+        if folder not in self._safe_folders:
+            try:
+                _make_folder(self._root, Path(folder))
+                self._safe_folders[folder] = None
+            except OSError as error:
+                self._safe_folders[folder] = error
+        error = self._safe_folders[folder]
+        if error is not None:
+            raise error
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Remember what the files hold."""
+        self._index.keep_only(self._tags)
+        self._index.save()
+
+    def _fail(self, path: str, error: OSError) -> None:
+        self._failures.append((path, error.strerror or str(error)))
+
+    def raise_failures(self) -> None:
+        """Raise WriteBackFailed naming what could not be written."""
+        if not self._failures:
+            return
+        named = [f"{path}: {cause}" for path, cause in self._failures[:_SHOWN_FAILURES]]
+        more = len(self._failures) - len(named)
+        raise WriteBackFailed(
+            f"{len(self._failures)} status files below {self._folder} could not be written: "
+            + "; ".join(named)
+            + (f"; {more} more" if more else ""),
+            hint="nothing is lost: heal the cause and run publish again",
+        )
+
+
+def _make_folder(root: Path, folder: Path) -> None:
+    """Make a folder below `root` step by step; a link or a file in the way is an error."""
+    at = root
+    for name in folder.relative_to(root).parts:
+        at /= name
+        with suppress(FileExistsError):
+            at.mkdir()
+        if not stat.S_ISDIR(at.lstat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, f"{at} is a link or a file, not a folder")
+
+
+def _replace(file: str, content: bytes) -> os.stat_result:
+    """Write a file whole or not at all, and give what it then is."""
+    folder, name = os.path.split(file)
+    new = f"{folder}/{_TEMPORARY}{os.getpid()}-{name}"
+    try:
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+        try:
+            if os.write(handle, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            found = os.fstat(handle)
+        finally:
+            os.close(handle)
+        os.rename(new, file)  # noqa: PTH104 - a path object for each costs
+    except OSError:
+        with suppress(OSError):
+            os.unlink(new)  # noqa: PTH108
+        raise
+    return found
+
+
+def _read(file: Path) -> bytes:
+    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as content:
+        return content.read()
