@@ -202,5 +202,4 @@ def _of_type(event_type: str, prefix: str) -> tuple[str, tuple[tuple[str, bytes]
     return f"{prefix}.{topic}", headers
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

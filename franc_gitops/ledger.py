@@ -107,7 +107,7 @@ class Unplaced(NamedTuple):
 
 def unplaced(entry: LedgerEntry, events: Iterable[tuple[str, str, str, str]]) -> Unplaced:
     """Prepare the record of `entry` and new events: type, id, topic, timestamp, no position."""
-    sent = "".join(f"{json.dumps(list(event), separators=(',', ':'))}," for event in entry.events)
+    sent = "".join(f"{_json(event)}," for event in entry.events)
     rows = tuple(
         (f'["{event_type}","{event_id}","{topic}",', f',"{timestamp}"]')
         for event_type, event_id, topic, timestamp in events
@@ -135,8 +135,7 @@ def _text(value: str | None) -> str:
     return "null" if value is None else quote(value)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def decode(value: bytes) -> LedgerEntry:

@@ -6,13 +6,13 @@ same bytes. Nothing here reads or writes a file; `pipeline/writeback.py` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from franc_gitops.strict_yaml import scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from franc_gitops.model import Phase
 
@@ -41,30 +41,41 @@ def is_ours(content: bytes) -> bool:
     return content.startswith(_HEADER_BYTES)
 
 
-def _request_lines(request: Mapping[str, Any]) -> Iterable[str]:
+def _request_lines(request: Mapping[str, Any]) -> Iterator[str]:
     indent = "  - "
     for name, value in request.items():
         if name == "events":
             yield from _list_lines(indent, name, value)
         else:
-            yield f"{indent}{name}: {_flow(value) if isinstance(value, Mapping) else scalar(value)}"
+            yield f"{indent}{name}: {_flow(value) if type(value) is dict else scalar(value)}"
         indent = "    "
 
 
-def _list_lines(indent: str, name: str, members: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _list_lines(indent: str, name: str, members: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not members:
         yield f"{indent}{name}: []"
         return
     yield f"{indent}{name}:"
+    inner = f"{' ' * len(indent)}  - "
     for member in members:
-        yield f"{' ' * len(indent)}  - {_flow(member)}"
+        yield inner + _flow(member)
 
 
 def _flow(value: object) -> str:
-    """Write a value on one line."""
-    if isinstance(value, Mapping):
-        members = ", ".join([f"{name}: {_flow(member)}" for name, member in value.items()])
-        return f"{{{members}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_flow, value))}]"
+    """Write a value on one line; by exact type, because it is asked a million times."""
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if kind is int:
+        return str(value)
+    if kind is dict:
+        members = [f"{name}: {_flow(member)}" for name, member in value.items()]  # type: ignore[attr-defined]
+        return f"{{{', '.join(members)}}}"
+    if kind is list or kind is tuple:
+        return f"[{', '.join(map(_flow, value))}]"  # type: ignore[call-overload]
+    return scalar(value, block=False)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
     return scalar(value, block=False)

@@ -59,6 +59,9 @@ _SET_RECORD = (
 )
 
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class _Database:
     """The file, its connection, and its errors as ours."""
 
@@ -231,7 +234,7 @@ def _write_events(database: _Database, events: Sequence[Event]) -> list[Position
         following[event.topic] = offset + 1
         positions.append(Position(0, offset))
         pairs = [(name, value.decode()) for name, value in event.headers]
-        headers = json.dumps(pairs, ensure_ascii=False)
+        headers = _json(pairs)
         rows.append((event.topic, offset, event.key, headers, event.value))
     database.connection.executemany(_ADD_EVENT, rows)
     return positions
