@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from franc_gitops import kinds
 from franc_gitops.kinds.common import COMMON, inspect_window, read_time
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from franc_gitops.model import Document, Problem
 
 
+class Checked(NamedTuple):
+    """What one file holds: valid requests, problems, and how many documents were judged."""
+
+    requests: list[Request]
+    problems: list[Problem]
+    documents: int
+
+
 class Checks:
     """What requests are held against: every type with the configured value rules."""
 
@@ -32,7 +40,7 @@ class Checks:
         kinds.check_rule_names(rules)
         self._checks = {kind.type: _KindChecks(kind, rules) for kind in kinds.all_kinds()}
 
-    def check_file(self, path: str, data: bytes) -> tuple[list[Request], list[Problem]]:
+    def check_file(self, path: str, data: bytes) -> Checked:
         """Give the valid requests of a file, in order, and its problems in reading order."""
         documents, problems = load_file(path, data)
         requests: list[Request] = []
@@ -47,7 +55,7 @@ class Checks:
             problems += _place(path, data, found)
         if problems:
             problems.sort(key=lambda problem: problem.sort_key)
-        return requests, problems
+        return Checked(requests, problems, len(documents))
 
     def _check(self, document: Document, documents: int) -> tuple[Request | None, list[Finding]]:
         name = document.fields.get("type")
