@@ -1,0 +1,11 @@
+"""The git blob id of some content: by it a file is recognised, wherever it lies."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def git_blob_id(content: bytes) -> str:
+    """Give the id (hex SHA-1) under which git stores `content`, as `git hash-object` does."""
+    header = b"blob %d\0" % len(content)
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
