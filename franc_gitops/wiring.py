@@ -44,13 +44,14 @@ class Choices:
 @contextmanager
 def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
     """Open repository and event log, give a pass over them, and close them in the end."""
-    from franc_gitops.pipeline.validate import Validator
+    from franc_gitops.pipeline.checks import Checks
+    from franc_gitops.pipeline.validate import FileValidator
 
     clock = SystemClock()
     with ExitStack() as stack:
         repository = open_repository(settings, choices)
         stack.callback(repository.close)
-        validator = stack.enter_context(Validator(repository, settings.rules))
+        validator = FileValidator(repository.read, Checks(settings.rules))
         log = open_event_log(settings)
         publisher = Publisher(log, clock, progress=choices.progress)
         stack.callback(publisher.close)

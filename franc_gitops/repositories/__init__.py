@@ -35,3 +35,7 @@ class RequestRepository(Protocol):
     def provenance(self, snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, Provenance]:
         """Give the commit that last touched each path, in one walk for all of them."""
         ...
+
+    def close(self) -> None:
+        """End what is running; the repository can still be used."""
+        ...
