@@ -38,7 +38,7 @@ def is_hidden(path: str) -> bool:
 
 def is_safe(path: str) -> bool:
     """Tell whether a path can be shown and written back as it is."""
-    return not _UNSAFE.search(path)
+    return (path.isascii() and path.isprintable()) or not _UNSAFE.search(path)
 
 
 def shown(path: str) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from franc_gitops.errors import RepositoryError
-from franc_gitops.repositories.git.command import Git
+from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +16,6 @@ def is_tracked(file: Path) -> bool:
     Raises RepositoryError where git refuses to answer: then nobody knows.
     """
     try:
-        return bool(Git(file.parent).run("ls-files", "--cached", "--", file.name))
-    except RepositoryError as error:
-        if "is not a git repository" in error.message or "git is not installed" in error.message:
-            return False
-        raise
+        return bool(Git(file.parent).run("ls-files", "--cached", "-z", "--", file.name))
+    except (GitMissing, NotARepository):
+        return False

@@ -1,0 +1,147 @@
+"""Requests of a git repository at one commit; the work tree is never read for content.
+
+- command.py   running git, whatever the caller's environment
+- tree.py      which request files a commit holds
+- blobs.py     their content by id
+- history.py   which commit last touched each
+- worktree.py  what is not committed and therefore not published
+"""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from franc_gitops.errors import RepositoryError
+from franc_gitops.model import UNKNOWN_PROVENANCE, Snapshot
+from franc_gitops.problems import problem
+from franc_gitops.repositories.git.blobs import BlobReader
+from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
+from franc_gitops.repositories.git.history import find_provenance
+from franc_gitops.repositories.git.tree import Location, list_requests
+from franc_gitops.repositories.git.worktree import read_status, start_status
+from franc_gitops.repositories.names import SIZE_LIMIT, checked_requests_dir, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import TracebackType
+
+    from franc_gitops.model import Problem, Provenance, SourceFile
+
+HEAD = "HEAD"
+
+
+class GitRepository:
+    """The request files of `root` (a folder in a clone, or a bare repository) at a revision.
+
+    Each `snapshot` resolves the revision anew. Close it after use: reading keeps a process.
+    """
+
+    def __init__(
+        self, root: Path | str, requests_dir: str = "requests", revision: str = HEAD
+    ) -> None:
+        """Take the folder, that of the requests in it and any name of a commit; run nothing."""
+        self.root = Path(root)
+        self._requests_dir = checked_requests_dir(requests_dir)
+        self._revision = revision
+        self._git = Git(self.root)
+        self._blobs = BlobReader(self._git, SIZE_LIMIT)
+        weakref.finalize(self, self._blobs.close)
+
+    def __enter__(self) -> Self:
+        """Give the repository itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the repository."""
+        self.close()
+
+    def close(self) -> None:
+        """End the process that reads blobs; the repository can still be used."""
+        self._blobs.close()
+
+    def snapshot(self) -> Snapshot:
+        """List the request files at the revision; `git status` runs meanwhile."""
+        where, has_work_tree = self._locate()
+        if self._revision != HEAD or not has_work_tree:
+            listing = list_requests(self._git, where)
+            return Snapshot(where.commit, listing.files, tuple(listing.problems))
+        with start_status(self._git, self._requests_dir) as status:
+            listing = list_requests(self._git, where)
+            uncommitted = read_status(status, where)
+        return Snapshot(where.commit, listing.files, tuple(listing.problems), uncommitted)
+
+    def read(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
+        """Yield the content of each file, in order, cut one byte after the size limit."""
+        asked = list(files)
+        contents = self._blobs.read([file.blob for file in asked])
+        for file, content in zip(asked, contents, strict=True):
+            yield file, _missing(file) if content is None else content
+
+    def provenance(self, snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, Provenance]:
+        """Give the commit that last touched each path, as `git log -1 -- path` names it."""
+        wanted = list(paths)
+        present = [path for path in wanted if path in snapshot.files]
+        found = find_provenance(self._git, snapshot.commit, self._requests_dir, present)
+        return {path: found.get(path, UNKNOWN_PROVENANCE) for path in wanted}
+
+    def _locate(self) -> tuple[Location, bool]:
+        """Resolve the revision to a commit and find the root's place in the repository."""
+        if self._revision.startswith("-"):
+            raise RepositoryError(f"{shown(self._revision)!r} is not a revision")
+        try:
+            output = self._git.run(
+                "rev-parse", "--is-inside-work-tree", "--show-prefix",
+                "--verify", f"{self._revision}^{{commit}}",
+            )  # fmt: skip
+        except RepositoryError as error:
+            raise self._explain_revision(error) from error
+        lines = output.decode(errors="surrogateescape").splitlines()
+        prefix = "\n".join(lines[1:-1])
+        return Location(lines[-1], prefix, self._requests_dir), lines[0] == "true"
+
+    def _explain_revision(self, error: RepositoryError) -> RepositoryError:
+        """Say why a revision is no commit; other errors of git are passed on."""
+        if "Needed a single revision" not in error.message:
+            return error
+        if self._revision == HEAD:
+            return RepositoryError(
+                f"{self.root} has no commit yet, and requests are read from a commit",
+                hint="git add requests && git commit, or read the plain folder with --worktree",
+            )
+        return RepositoryError(
+            f"{shown(self._revision)!r} is not a commit in {self.root}",
+            hint="check the name; a shallow clone lacks older commits (git fetch --deepen)",
+        )
+
+
+def is_git_repository(root: Path) -> bool:
+    """Tell whether a folder is in a git repository; raises RepositoryError where git refuses.
+
+    Without git on the machine, a clone is an error and not a plain folder: what is published
+    would silently be something else.
+    """
+    try:
+        Git(root).run("rev-parse", "--git-dir")
+    except NotARepository:
+        return False
+    except GitMissing:
+        if any((folder / ".git").exists() for folder in (root, *root.parents)):
+            raise
+        return False
+    return True
+
+
+def _missing(file: SourceFile) -> Problem:
+    return problem(
+        "FRN120",
+        file.path,
+        f"git has no content for it (blob {file.blob})",
+        hint="git fsck tells more; a partial clone needs its remote",
+    )

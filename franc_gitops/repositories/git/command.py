@@ -1,0 +1,221 @@
+"""Running git so that neither the caller's environment nor anyone's settings change the answer.
+
+The only place that starts git. Content is always asked for by object id, so nothing here
+depends on the work tree, on attributes or on line-ending settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import IO, TYPE_CHECKING, Self, cast
+
+from franc_gitops.errors import RepositoryError
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+STREAM_BLOBS_FROM = "1m"
+"""Larger blobs are passed through by git piece by piece instead of held in its memory."""
+
+_OPTIONS = (
+    "--no-pager",
+    "--no-optional-locks",
+    "--no-replace-objects",
+    "--literal-pathspecs",
+    "-c",
+    "core.quotePath=false",
+    "-c",
+    f"core.bigFileThreshold={STREAM_BLOBS_FROM}",
+)
+
+_FORGOTTEN = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_GRAFT_FILE",
+    "GIT_SHALLOW_FILE",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_INTERNAL_SUPER_PREFIX",
+)
+"""What git sets for its hooks and what would point away from the folder that was asked for.
+
+`GIT_OBJECT_DIRECTORY` and its alternates stay: in a `pre-receive` hook the pushed commits are
+only to be found there. `GIT_CONFIG_*` stays: it is how CI systems set `safe.directory`.
+"""
+
+_CHUNK = 1 << 16
+
+
+def environment() -> dict[str, str]:
+    """Give the environment that git runs in: messages in English, no question to the terminal."""
+    kept = {name: value for name, value in os.environ.items() if name not in _FORGOTTEN}
+    return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
+
+
+class GitMissing(RepositoryError):
+    """There is no git on this machine."""
+
+
+class NotARepository(RepositoryError):
+    """The folder is in no git repository."""
+
+
+class Git:
+    """The git command in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder; nothing is run yet."""
+        self.root = root
+        self._environment = environment()
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run to the end and give the standard output; raises RepositoryError."""
+        with self.start(*arguments, stdin=bool(stdin)) as process:
+            output = process.exchange(stdin)
+            process.finish()
+        return output
+
+    def start(self, *arguments: str, stdin: bool = False) -> Process:
+        """Start git; the caller reads from it and must leave its `with` block."""
+        import subprocess
+        import tempfile
+
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        try:
+            process = subprocess.Popen(
+                ["git", "-C", str(self.root), *_OPTIONS, *arguments],
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=self._environment,
+                bufsize=0,
+            )
+        except OSError as error:
+            errors.close()
+            raise _not_started(error) from error
+        return Process(process, errors, self.root, arguments)
+
+
+class Process:
+    """One running git; killed when its `with` block is left before it ended."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        errors: IO[bytes],
+        root: Path,
+        arguments: tuple[str, ...],
+    ) -> None:
+        """Take the started process and the file that its messages go to."""
+        self._process = process
+        self._errors = errors
+        self._root = root
+        self._arguments = arguments
+        self.input = process.stdin
+        self.output = cast("IO[bytes]", process.stdout)
+
+    def __enter__(self) -> Self:
+        """Give the process itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Make sure that nothing keeps running."""
+        self.close()
+
+    def read(self, size: int = _CHUNK) -> bytes:
+        """Give what git has written meanwhile, at most `size` bytes; nothing at its end."""
+        return os.read(self.output.fileno(), size)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Give all output piece by piece; raises RepositoryError if git fails at the end."""
+        while chunk := self.read():
+            yield chunk
+        self.finish()
+
+    def write(self, data: bytes) -> None:
+        """Send to git's standard input; a git that is gone is noticed by who reads from it."""
+        left = memoryview(data)
+        with contextlib.suppress(BrokenPipeError):
+            while left and self.input:
+                left = left[self.input.write(left) :]
+
+    def exchange(self, data: bytes) -> bytes:
+        """Send everything, read everything, without either side waiting for ever."""
+        return self._process.communicate(data or None)[0]
+
+    def finish(self) -> None:
+        """Wait for the end; raises RepositoryError when git failed."""
+        if self._process.wait():
+            raise self.failure()
+
+    def failure(self) -> RepositoryError:
+        """Give the error that git's messages stand for, once it has ended."""
+        self._process.wait()
+        self._errors.seek(0)
+        messages = self._errors.read(_CHUNK).decode(errors="replace")
+        return explain(messages, self._root, self._arguments)
+
+    def close(self) -> None:
+        """Kill git if it still runs, and let go of its pipes."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self.input, self.output, self._errors):
+            if pipe is not None:
+                pipe.close()
+
+
+def explain(messages: str, root: Path, arguments: tuple[str, ...]) -> RepositoryError:
+    """Turn git's messages into an error that says what to do."""
+    for sign, kind, message, hint in _CAUSES:
+        if sign in messages:
+            return kind(message.format(root=root), hint=hint.format(root=root))
+    lines = [line for line in messages.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    reason = (fatal or lines or ["it gave no reason"])[0]
+    return RepositoryError(f"git {arguments[0]} failed in {root}: {reason}")
+
+
+_CAUSES = (
+    (
+        "dubious ownership",
+        RepositoryError,
+        "git refuses to read {root}: it belongs to another user",
+        "git config --global --add safe.directory {root}, or run as the owner",
+    ),
+    (
+        "not a git repository",
+        NotARepository,
+        "{root} is not a git repository",
+        "run inside a clone, or read the plain folder with --worktree",
+    ),
+    (
+        "cannot change to",
+        RepositoryError,
+        "the folder {root} does not exist or cannot be entered",
+        "check the path",
+    ),
+)
+
+
+def _not_started(error: OSError) -> RepositoryError:
+    if isinstance(error, FileNotFoundError):
+        return GitMissing(
+            "git is not installed, or not on PATH",
+            hint="install git, or read the plain folder with --worktree",
+        )
+    return RepositoryError(f"git cannot be started: {error.strerror}")
