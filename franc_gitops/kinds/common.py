@@ -104,6 +104,7 @@ COMMON = (
         rule=re.compile(r"[1-9][0-9]{0,5}"),
         expected="a plain decimal number from 1 to 999999",
         code="FRN207",
+        bounds=(1, 999_999),
         configurable=False,
         correct=correct_revision,
     ),

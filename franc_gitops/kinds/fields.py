@@ -48,6 +48,7 @@ class Text:
     `code` is the problem of a value that the rule does not allow and `expected` says in words
     what it is not. `correct` turns what people write instead into what they meant. A value
     rule from the configuration takes the place of `rule` where the field is `configurable`.
+    `bounds` are those of a number, for editors that read the text as one.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Text:
     longest: int = LONGEST
     correct: Callable[[str], str] = _no_correction
     configurable: bool = True
+    bounds: tuple[int, int] | None = None
 
     def with_rules(self, rules: Mapping[str, Rule], path: str) -> Text:
         """Give the field with the configured rule, if there is one for its path."""
