@@ -6,23 +6,26 @@ Kafka, git and SQLite are imported here only when they are used.
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops import pins
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import RepositoryError, SettingsError
 from franc_gitops.events import Envelope
+from franc_gitops.model import SourceFile
 from franc_gitops.pipeline import Pass
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.publish import Publisher, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from franc_gitops.eventlogs import EventLog
-    from franc_gitops.model import Pin
+    from franc_gitops.eventlogs.kafka.probes import KafkaProbes
+    from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
+    from franc_gitops.model import Pin, Problem
     from franc_gitops.pipeline import WriteBack
     from franc_gitops.pipeline.publish import Progress
     from franc_gitops.repositories import RequestRepository
@@ -52,6 +55,7 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
         repository = open_repository(settings, choices)
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
+        stack.callback(validator.close)
         log = open_event_log(settings)
         publisher = Publisher(log, clock, progress=choices.progress)
         stack.callback(publisher.close)
@@ -105,14 +109,20 @@ def open_event_log(settings: Settings) -> EventLog:
 
 def open_kafka(settings: Settings) -> EventLog:
     """Give the Kafka log; raises SettingsError where its client is not installed."""
-    try:
+    with _needing_the_client():
         from franc_gitops.eventlogs.kafka import KafkaEventLog
+    return KafkaEventLog(settings.kafka, settings.topic_prefix)
+
+
+@contextmanager
+def _needing_the_client() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise SettingsError(
             f"KAFKA_ENABLED is true, but the Kafka client cannot be imported: {error}",
             hint="pip install confluent-kafka, or set KAFKA_ENABLED=false",
         ) from error
-    return KafkaEventLog(settings.kafka, settings.topic_prefix)
 
 
 def pins_file(settings: Settings) -> Path:
@@ -146,3 +156,48 @@ def open_write_back(settings: Settings) -> WriteBack | None:
         settings.state_dir,
         SystemClock(),
     )
+
+
+class RequestFiles(NamedTuple):
+    """Request files by the paths a user gave; `unmatched` are paths that lead to none."""
+
+    files: list[SourceFile]
+    problems: list[Problem]
+    unmatched: list[str]
+    read: Callable[[Iterable[SourceFile]], Iterator[tuple[SourceFile, bytes | Problem]]]
+
+
+def find_request_files(settings: Settings, paths: Sequence[str]) -> RequestFiles:
+    """Find files and, in folders, request files; what we write ourselves is passed over."""
+    from franc_gitops.repositories.directory import find_files
+    from franc_gitops.repositories.files import read_regular
+
+    ours = [settings.root / name for name in (settings.status_dir, settings.state_dir)]
+    found = find_files(paths, settings.root, skip=ours)
+
+    def read(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
+        return ((file, read_regular(found.files[file.path], file.path)) for file in files)
+
+    files = [SourceFile(path, "") for path in found.files]
+    return RequestFiles(files, found.problems, found.unmatched, read)
+
+
+def open_topics(settings: Settings) -> KafkaTopics:
+    """Give what creates and compares the topics."""
+    with _needing_the_client():
+        from franc_gitops.eventlogs.kafka.topics import KafkaTopics
+    return KafkaTopics(settings.kafka, settings.topic_prefix)
+
+
+def topic_wishes(**wishes: int | None) -> TopicWishes:
+    """Give what a human wants of new topics; None leaves the default."""
+    from franc_gitops.eventlogs.kafka.topics import TopicWishes
+
+    return replace(TopicWishes(), **{name: n for name, n in wishes.items() if n is not None})
+
+
+def open_probes(settings: Settings) -> KafkaProbes:
+    """Give what tries the preconditions of publishing to Kafka."""
+    with _needing_the_client():
+        from franc_gitops.eventlogs.kafka.probes import KafkaProbes
+    return KafkaProbes(settings.kafka, settings.topic_prefix)

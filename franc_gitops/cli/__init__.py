@@ -78,6 +78,11 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         code = _close_pipe()
     except SystemExit as request:
         code = request.code if isinstance(request.code, int) else 0
+    except OSError as error:
+        _explain_in_debug(invocation)
+        where = f": {error.filename}" if error.filename else ""
+        invocation.fail(f"{error.strerror or error}{where}")
+        code = Exit.USAGE
     except Exception as error:  # noqa: BLE001  - the one place where a bug becomes a message
         code = _confess(error, invocation)
     if code == Exit.INTERRUPTED:

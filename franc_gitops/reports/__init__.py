@@ -56,6 +56,19 @@ class Done:
     rows: Sequence[Mapping[str, Any]]
 
 
+class Check(NamedTuple):
+    """Subject `checks` holds these: one precondition, and whether it holds.
+
+    `outcome` is ok, warning, failed or skipped.
+    """
+
+    name: str
+    outcome: str
+    message: str
+    hint: str = ""
+    code: str = ""
+
+
 def formats(subject: str) -> list[str]:
     """Name the formats that can show a subject."""
     from pkgutil import iter_modules

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from franc_gitops.eventlogs.kafka.topics import TopicFinding
     from franc_gitops.model import Event
     from franc_gitops.pipeline.actions import Action
-    from franc_gitops.reports import Done, Findings, Look, Planned
+    from franc_gitops.reports import Check, Done, Findings, Look, Planned
     from franc_gitops.settings.effective import Effective
 
 encode = JSONEncoder(ensure_ascii=False).encode
@@ -115,6 +117,32 @@ def settings(rows: Iterable[Effective], _look: Look) -> Iterator[str]:
     yield "["
     yield from _list(row._asdict() for row in rows)
     yield "]\n"
+
+
+def checks(found: Iterable[Check], _look: Look) -> Iterator[str]:
+    """Show what `doctor` tried."""
+    yield "["
+    yield from _list(check._asdict() for check in found)
+    yield "]\n"
+
+
+def topics(found: Iterable[TopicFinding], _look: Look) -> Iterator[str]:
+    """Show topics and how they differ from what they should be."""
+    yield "["
+    yield from _list(_topic(finding) for finding in found)
+    yield "]\n"
+
+
+def _topic(finding: TopicFinding) -> dict[str, Any]:
+    plan = finding.plan
+    return {
+        "topic": plan.name,
+        "state": finding.state,
+        "partitions": plan.partitions,
+        "replication": plan.replication,
+        "config": dict(plan.config),
+        "differences": [asdict(difference) for difference in finding.differences],
+    }
 
 
 def _object(head: dict[str, Any], name: str, entries: Iterable[Any]) -> Iterator[str]:

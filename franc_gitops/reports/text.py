@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.eventlogs import Record
+    from franc_gitops.eventlogs.kafka.topics import TopicFinding
     from franc_gitops.model import Problem
     from franc_gitops.pipeline.actions import Action
-    from franc_gitops.reports import Done, Findings, Look, Planned
+    from franc_gitops.reports import Check, Done, Findings, Look, Planned
     from franc_gitops.settings.effective import Effective
 
 _COLORS = {
@@ -20,8 +21,11 @@ _COLORS = {
     "place": "1",
     "caret": "32;1",
     "ok": "32",
-    "warn": "33",
-    "fail": "31;1",
+    "failed": "31;1",
+    "skipped": "2",
+    "missing": "31;1",
+    "differs": "33;1",
+    "created": "32",
     "skip": "2",
     "publish": "32",
     "cancel": "35",
@@ -137,6 +141,33 @@ def events(records: Iterable[Record], look: Look) -> Iterator[str]:
         yield f"{printable(told)}\n"
         if look.verbose:
             yield f"  {printable(record.value.decode(errors='replace'))}\n"
+
+
+# --- doctor and topics ----------------------------------------------------------------------
+
+
+def checks(found: Iterable[Check], look: Look) -> Iterator[str]:
+    """Show what `doctor` tried, each with what to do about it, as soon as it is known."""
+    for check in found:
+        outcome = _paint(f"{check.outcome:<7}", check.outcome, look)
+        code = f"{check.code} " if check.code else ""
+        yield f"{outcome}  {check.name}: {code}{printable(check.message)}\n"
+        if check.hint:
+            yield f"{_paint('         hint:', 'hint', look)} {printable(check.hint)}\n"
+
+
+def topics(found: Iterable[TopicFinding], look: Look) -> Iterator[str]:
+    """Show topics, and how they differ from what they should be."""
+    for finding in found:
+        plan, state = finding.plan, _paint(f"{finding.state:<7}", finding.state, look)
+        size = f"{plan.partitions} partitions, {plan.replication} replicas"
+        policy = plan.config.get("cleanup.policy", "")
+        yield f"{state}  {plan.name}  {size}, {policy}\n"
+        for difference in finding.differences:
+            severity = _paint(difference.severity, difference.severity, look)
+            is_but = f"is {difference.found}, should be {difference.expected}"
+            yield f"         {severity}: {difference.setting} {is_but}\n"
+            yield f"{_paint('         hint:', 'hint', look)} {printable(difference.hint)}\n"
 
 
 # --- config ---------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""`franc-gitops validate`: everything that is wrong with request files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from franc_gitops.cli import options
+from franc_gitops.cli.help import epilog, verb
+from franc_gitops.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.model import Problem, SourceFile, Validated
+    from franc_gitops.settings import Settings
+    from franc_gitops.wiring import RequestFiles
+
+app = verb()
+
+STDIN = "-"
+STDIN_NAME = "<stdin>"
+
+
+@app.command(
+    epilog=epilog(
+        {
+            "validate": "all request files of the repository, committed or not",
+            "validate a.yaml b.yaml": "some files",
+            "validate requests/2024": "the request files below a folder",
+            "new pop_deployment | franc-gitops validate -": "standard input",
+            "validate -o json": "for scripts",
+        },
+        Exit.OK,
+        Exit.FINDINGS,
+        Exit.USAGE,
+    )
+)
+def validate(
+    context: typer.Context,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH…]", help="Files, folders or -; the requests folder if none is given."
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="text|json|jsonl", help="Output format.")
+    ] = "text",
+    fail_on_warnings: options.FailOnWarnings = False,
+    allow_empty: options.AllowEmpty = False,
+) -> int:
+    """Show everything that is wrong with request files, with line, column and the way out.
+
+    Needs no git, no broker and no secret: KAFKA_* variables are not looked at.
+    """
+    from franc_gitops.reports import Findings, renderer
+    from franc_gitops.wiring import find_request_files
+
+    invocation = context.obj
+    render = renderer("findings", output)
+    settings = invocation.settings(with_kafka=False)
+    wanted = paths or [str(settings.root / settings.requests_dir)]
+    found = find_request_files(settings, [path for path in wanted if path != STDIN])
+    if STDIN in wanted:
+        found = _with_stdin(found)
+    _check_matches(found, settings, allow_empty=allow_empty)
+    validated = _validate(found, settings, invocation)
+    invocation.write(render(Findings(validated, _line_finder(found)), invocation.look()))
+    invocation.say(_summary(validated))
+    warned = fail_on_warnings and bool(validated.problems)
+    return Exit.FINDINGS if validated.errors or warned else Exit.OK
+
+
+def _with_stdin(found: RequestFiles) -> RequestFiles:
+    """Add what stands on standard input, cut one byte after the size limit."""
+    from franc_gitops.model import SourceFile
+    from franc_gitops.repositories.names import SIZE_LIMIT
+
+    content = sys.stdin.buffer.read(SIZE_LIMIT + 1)
+    read_files = found.read
+
+    def read(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
+        for file in files:
+            if file.path == STDIN_NAME:
+                yield file, content
+            else:
+                yield from read_files([file])
+
+    return found._replace(files=[*found.files, SourceFile(STDIN_NAME, "")], read=read)
+
+
+def _check_matches(found: RequestFiles, settings: Settings, *, allow_empty: bool) -> None:
+    """Refuse a path that leads to no request file: a check that looked at nothing is not green."""
+    if found.unmatched and not allow_empty:
+        raise UsageError(
+            f"no request file found: {', '.join(found.unmatched)}",
+            hint=f"check the path (in {settings.root}); with --allow-empty this is fine",
+        )
+
+
+def _validate(found: RequestFiles, settings: Settings, invocation: Invocation) -> Validated:
+    """Judge each file, then hold the requests against each other."""
+    from franc_gitops.cli.progress import progress_bar
+    from franc_gitops.pipeline.checks import Checks
+    from franc_gitops.pipeline.validate import FileValidator, find_repeated
+
+    with progress_bar(invocation, "validating") as progress:
+        judge = FileValidator(found.read, Checks(settings.rules), _counting(progress, found))
+        validated = judge(found.files)
+    problems = [*found.problems, *validated.problems, *find_repeated(validated.requests)]
+    problems.sort(key=lambda problem: problem.sort_key)
+    return replace(validated, problems=tuple(problems))
+
+
+def _counting(progress: Callable[[int, int], None], found: RequestFiles) -> Callable[[int], None]:
+    """Turn "so many more" into "so many of so many"."""
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done, len(found.files))
+
+    return count
+
+
+def _line_finder(found: RequestFiles) -> Callable[[Problem], str]:
+    """Give a function that reads the line of a problem; each file is read once more at the most."""
+    files = {file.path: file for file in found.files}
+    lines: dict[str, Sequence[str]] = {}
+
+    def line(problem: Problem) -> str:
+        if problem.path not in lines:
+            file = files.get(problem.path)
+            content = next(found.read([file]))[1] if file else b""
+            text = content.decode(errors="replace") if isinstance(content, bytes) else ""
+            lines.clear()
+            lines[problem.path] = text.splitlines()
+        known = lines[problem.path]
+        return known[problem.line - 1] if problem.line <= len(known) else ""
+
+    return line
+
+
+def _summary(validated: Validated) -> str:
+    errors = validated.errors
+    counts = (
+        (validated.files, "file"),
+        (len(validated.requests), "valid request"),
+        (errors, "error"),
+        (len(validated.problems) - errors, "warning"),
+    )
+    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
