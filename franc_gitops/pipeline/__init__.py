@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 class Validator(Protocol):
     """Loads and validates files; each file by itself, without the rules over the set."""
 
-    def __call__(self, files: Sequence[SourceFile]) -> Validated:
+    def prepare(self, files: int, /) -> None:
+        """Get ready for at most so many files; called before the event log is opened."""
+        ...
+
+    def __call__(self, files: Sequence[SourceFile], /) -> Validated:
         """Give requests and problems of the files."""
         ...
 
@@ -94,6 +98,7 @@ class Pass:
     def plan(self) -> Plan:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
         snapshot = self.repository.snapshot()
+        self.validator.prepare(len(snapshot.files))
         self.identity = self.publisher.log.identify()
         self.pins = self.guard.check(self.identity)
         return self._plan(snapshot, self.publisher.peek())

@@ -58,6 +58,18 @@ class FileValidator:
     checks: Checks = field(default_factory=Checks)
     progress: Callable[[int], None] = _say_nothing
     workers: int | None = None
+    _ready: list[Worker[list[Content], _Rows]] = field(default_factory=list)
+
+    def prepare(self, files: int) -> None:
+        """Start the workers that so many files may need, while forking is still safe."""
+        if not self._ready:
+            self._ready.extend(self._start(files))
+
+    def close(self) -> None:
+        """End workers that were prepared and not needed."""
+        while self._ready:
+            with self._ready.pop():
+                pass
 
     def __call__(self, files: Sequence[SourceFile]) -> Validated:
         """Give requests and problems of the files."""
@@ -72,7 +84,8 @@ class FileValidator:
         found = _Found()
         contents = self.read(files)
         with ExitStack() as stack:
-            shares = [_Share(stack.enter_context(worker)) for worker in self._start(len(files))]
+            self.prepare(len(files))
+            shares = [_Share(stack.enter_context(self._ready.pop())) for _ in list(self._ready)]
             while batch := list(islice(contents, BATCH)):
                 if not any(share.offer(batch) for share in shares):
                     self._judge(batch, found)

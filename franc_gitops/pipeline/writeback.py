@@ -193,9 +193,9 @@ class _Turn:
                 self._safe_folders[folder] = None
             except OSError as error:
                 self._safe_folders[folder] = error
-        error = self._safe_folders[folder]
-        if error is not None:
-            raise error
+        refusal = self._safe_folders[folder]
+        if refusal is not None:
+            raise refusal
 
     # --- the end ------------------------------------------------------------------------------
 
