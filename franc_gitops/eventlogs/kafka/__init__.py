@@ -2,10 +2,10 @@
 
 The only place that imports confluent_kafka, and imported only where Kafka is enabled.
 `names.py` what things are called · `clients.py` librdkafka as we configure it · `causes.py`
-its errors by cause · `admin.py`, `survey.py` questions to the cluster · `reader.py` the
-ledger · `session.py`, `transaction.py`, `deliveries.py` exactly-once writing · `records.py`
-the events as consumers see them · `topics.py` creating and comparing topics · `probes.py`
-what `doctor` tries. The protocol itself is in `pipeline/publish.py`.
+its errors by cause · `admin.py`, `survey.py` questions to the cluster · `scan.py` reading,
+`reader.py` of the ledger, `records.py` of the events · `session.py`, `transaction.py`,
+`deliveries.py` exactly-once writing · `topics.py` creating and comparing topics ·
+`probes.py`, `canary.py` what `doctor` tries. The protocol itself is in `pipeline/publish.py`.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class KafkaEventLog:
         """Open a session and fence every earlier one."""
         topics = self._survey_once().topics
         partitions = {name: topic.partitions for name, topic in topics.items()}
-        limit = min(map(_limit, topics.values()))
+        limits = [_limit(topic) for topic in topics.values()]
         layout = Layout(partitions, self.names.ledger)
-        return open_session(self._admin, self.names.publisher, layout, limit)
+        return open_session(self._admin, self.names.publisher, layout, limits)
 
     def events(self, *, follow: bool = False) -> Iterator[Record]:
         """Yield committed events from the beginning; with `follow`, wait for more for ever."""

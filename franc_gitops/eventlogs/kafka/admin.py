@@ -56,8 +56,7 @@ class Admin:
 
         Raises EventLogUnreachable or EventLogRefused where the cluster itself is the trouble.
         """
-        self._client.poll(0)
-        self.complaints.clear()
+        self._forget()
         deadline = Deadline(self.connection.connect_timeout)
         questions = request(self._client, deadline.seconds)
         waiting = set(questions.values())
@@ -69,6 +68,12 @@ class Admin:
         answers = {key: _answer(future) for key, future in questions.items()}
         self._raise_if_unreachable(answers.values())
         return answers
+
+    def _forget(self) -> None:
+        """Forget what was told since the last question; a new client has only just begun."""
+        if "_client" in self.__dict__:
+            self._client.poll(0)
+            self.complaints.clear()
 
     def pause(self, seconds: float) -> None:
         """Wait before asking again."""

@@ -12,14 +12,14 @@ from enum import IntEnum
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from franc_gitops.errors import EventLogRefused, EventLogUnreachable, FrancError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from confluent_kafka import KafkaException
+    from confluent_kafka import Producer
 
     from franc_gitops.kafka_connection import KafkaConnection
 
@@ -37,7 +37,8 @@ class Cause(IntEnum):
     RECORD = 5
     REFUSED = 6
     UNREACHABLE = 7
-    SECONDARY = 8  # only says that something else went wrong
+    SILENT = 8  # no answer, and no reason for that
+    SECONDARY = 9  # only says that something else went wrong
 
 
 _NAMES = {
@@ -55,13 +56,15 @@ _NAMES = {
         POLICY_VIOLATION TOPIC_EXCEPTION
     """,
     Cause.UNREACHABLE: """
-        _TRANSPORT _RESOLVE _ALL_BROKERS_DOWN _TIMED_OUT _TIMED_OUT_QUEUE _MSG_TIMED_OUT
-        _NODE_UPDATE _WAIT_COORD _RETRY _INTR REQUEST_TIMED_OUT NETWORK_EXCEPTION
+        _TRANSPORT _RESOLVE _NODE_UPDATE _WAIT_COORD _RETRY _INTR NETWORK_EXCEPTION
         LEADER_NOT_AVAILABLE NOT_LEADER_FOR_PARTITION BROKER_NOT_AVAILABLE REPLICA_NOT_AVAILABLE
         NOT_ENOUGH_REPLICAS NOT_ENOUGH_REPLICAS_AFTER_APPEND OFFSET_NOT_AVAILABLE
         FENCED_LEADER_EPOCH UNKNOWN_LEADER_EPOCH NOT_CONTROLLER KAFKA_STORAGE_ERROR
         COORDINATOR_LOAD_IN_PROGRESS COORDINATOR_NOT_AVAILABLE NOT_COORDINATOR
         CONCURRENT_TRANSACTIONS THROTTLING_QUOTA_EXCEEDED
+    """,
+    Cause.SILENT: """
+        _TIMED_OUT _TIMED_OUT_QUEUE _MSG_TIMED_OUT _ALL_BROKERS_DOWN REQUEST_TIMED_OUT
     """,
     Cause.SECONDARY: "_PURGE_QUEUE _PURGE_INFLIGHT _INCONSISTENT _FATAL _STATE _CONFLICT _FAIL",
 }
@@ -86,8 +89,8 @@ class Trouble(NamedTuple):
     @property
     def cause(self) -> Cause:
         """What is wrong."""
-        if self.name == "_TRANSPORT" and "security.protocol" in self.text:
-            return Cause.TLS  # the broker hung up on plain text
+        if self.name == "_TRANSPORT" and "SSL routines" in self.text:
+            return Cause.TLS  # the broker refuses our certificate, after the handshake
         if self.name == "_INVALID_ARG" and "ssl." in self.text:
             return Cause.TLS  # a file that is missing or no certificate
         return _CAUSES.get(self.name, Cause.REFUSED)
@@ -104,7 +107,10 @@ def trouble_of(
 
 
 class Complaints:
-    """Collects what librdkafka tells aside; is its `error_cb`. The last of each kind is kept."""
+    """Collects what librdkafka tells aside: its `error_cb` and its `logger` in one.
+
+    The last of each kind is kept. A broker that hangs up is told in the log alone.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -112,8 +118,15 @@ class Complaints:
         self._since: float | None = None
 
     def __call__(self, error: KafkaError) -> None:
-        """Take one."""
-        trouble = trouble_of(error)
+        """Take an error."""
+        self._take(trouble_of(error))
+
+    def log(self, _level: int, _format: str, facility: str, _client: str, line: str) -> None:
+        """Take a line of the log, as `logging.Logger.log` would."""
+        if facility == "FAIL":
+            self._take(Trouble("_TRANSPORT", re.sub(r"^\[thrd:.*?\]: ", "", line)))
+
+    def _take(self, trouble: Trouble) -> None:
         if trouble.name == "GROUP_AUTHORIZATION_FAILED":
             return  # we have no group, only librdkafka insists on one
         self._heard[trouble.name] = trouble
@@ -149,28 +162,31 @@ def explain(connection: KafkaConnection, troubles: Iterable[Trouble]) -> FrancEr
     trouble = min(troubles, key=lambda each: each.cause, default=Trouble("_TIMED_OUT", ""))
     text = tidy(connection, trouble.text)
     if trouble.cause not in _REFUSALS:
-        return unreachable(connection, text)
+        return unreachable(connection, text if trouble.cause is Cause.UNREACHABLE else "")
     code, title, hint = _REFUSALS[trouble.cause]
     about = f" for {trouble.resource}" if trouble.resource else ""
-    return EventLogRefused(
-        f"{title}{about}: {text}", hint=hint(connection, trouble._replace(text=text)), code=code
-    )
+    message = f"{title}{about}: {text}" if text else f"{title}{about}"
+    if trouble.cause is Cause.TOPIC and trouble.resource:
+        message = f"{trouble.resource} does not exist"
+    return EventLogRefused(message, hint=hint(connection, trouble._replace(text=text)), code=code)
 
 
 def unreachable(connection: KafkaConnection, text: str) -> EventLogUnreachable:
     """Make the error for a broker that does not answer, or not in time."""
+    hint = "check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
+    if "Disconnected" in text:
+        hint += f", and KAFKA_SECURITY_PROTOCOL: {connection.protocol} is in effect"
     return EventLogUnreachable(
-        f"no answer from Kafka at {connection.bootstrap_servers}: {text or 'timed out'}",
-        hint="check KAFKA_BOOTSTRAP_SERVERS and that the broker runs",
+        f"no answer from Kafka at {connection.bootstrap_servers}: {text or 'timed out'}", hint=hint
     )
 
 
 def tidy(connection: KafkaConnection, text: str) -> str:
     """Clean a text of secrets and of librdkafka's inner names."""
-    for secret in connection.secrets:
-        text = text.replace(secret, "***")
     for found, ours in _WORDING:
         text = found.sub(ours, text)
+    for secret in connection.secrets:
+        text = text.replace(secret, "***")
     return text.strip().rstrip(".:")
 
 
@@ -182,8 +198,8 @@ def _login_hint(connection: KafkaConnection, _: Trouble) -> str:
 
 def _tls_hint(connection: KafkaConnection, trouble: Trouble) -> str:
     low = trouble.text.lower()
-    if "kafka_security_protocol" in low or "wrong version" in low:
-        return f"check KAFKA_SECURITY_PROTOCOL; {connection.protocol} is in effect"
+    if "wrong version" in low:
+        return f"check KAFKA_SECURITY_PROTOCOL: {connection.protocol} is in effect"
     if "hostname" in low or "ip address" in low:
         return "KAFKA_BOOTSTRAP_SERVERS must use a name that the broker's certificate holds"
     if "alert" in low or "certfile" in low or "key" in low:
@@ -200,6 +216,14 @@ def _acl_hint(connection: KafkaConnection, trouble: Trouble) -> str:
     who = connection.sasl_username or "…"
     operation = trouble.operation or "Write"
     return f"kafka-acls --add --allow-principal User:{who} --operation {operation} {option} {name}"
+
+
+def listen(producer: Producer, complaints: Complaints) -> None:
+    """Hear what is waiting to be told; a fatal error, which poll raises, is told like the rest."""
+    try:
+        producer.poll(0)
+    except KafkaException as error:
+        complaints(error.args[0])
 
 
 def _topic_hint(_: KafkaConnection, __: Trouble) -> str:
@@ -234,6 +258,7 @@ _WORDING = tuple(
     (re.compile(found), ours)
     for found, ours in (
         (r" ?\(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", ""),
+        (r" ?\(after \d+ ms\)", ""),
         (r"\bipv[46]#", ""),
         (r"\b(sasl_ssl|sasl_plaintext|ssl|plaintext)://", ""),
         (r"/(bootstrap|\d+)\b(?=:)", ""),

@@ -60,6 +60,11 @@ class Deliveries:
             self.failures.append(trouble_of(error, f"topic {message.topic()}", "Write"))
 
     @property
+    def topics(self) -> set[str]:
+        """The topics of the events."""
+        return {topic for topic, _ in self._order}
+
+    @property
     def is_sound(self) -> bool:
         """Whether every partition tells a rising offset for each of its events."""
         told = sum(map(len, self._offsets.values()))

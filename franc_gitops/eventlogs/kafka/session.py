@@ -13,7 +13,7 @@ from confluent_kafka import IsolationLevel, KafkaException
 
 from franc_gitops.errors import OutcomeUnknown
 from franc_gitops.eventlogs import Committed
-from franc_gitops.eventlogs.kafka.causes import Cause, Complaints, explain, trouble_of
+from franc_gitops.eventlogs.kafka.causes import Cause, Complaints, explain, listen, trouble_of
 from franc_gitops.eventlogs.kafka.clients import make_producer
 from franc_gitops.eventlogs.kafka.deadline import Deadline
 from franc_gitops.eventlogs.kafka.transaction import Layout, Transaction
@@ -58,9 +58,7 @@ class KafkaSession:
         producer = self._take()
         clean = False
         try:
-            self._transaction = Transaction(
-                producer, self._complaints, self._admin.connection, self._layout
-            )
+            self._transaction = Transaction(producer, self._complaints, self._admin, self._layout)
             positions = self._transaction.send_events(events)
             records = self._transaction.send_records(recorder(positions))
             clean = self._transaction.commit()
@@ -92,16 +90,17 @@ class KafkaSession:
         release(producer)
 
 
-def open_session(admin: Admin, transactional_id: str, layout: Layout, limit: int) -> KafkaSession:
+def open_session(
+    admin: Admin, transactional_id: str, layout: Layout, limits: Sequence[int]
+) -> KafkaSession:
     """Open a session, which fences every earlier one of this transactional id.
 
-    `limit` is the smallest max.message.bytes of the topics: no batch may be larger. Raises
-    EventLogUnreachable or EventLogRefused by cause.
+    `limits` are the max.message.bytes of the topics: a record may be as large as the largest,
+    a batch only as large as the smallest. Raises EventLogUnreachable or EventLogRefused.
     """
     complaints = Complaints()
-    producer = make_producer(
-        admin.connection, complaints, transactional_id, {"batch.size": min(1_000_000, limit)}
-    )
+    sizes = {"message.max.bytes": max(limits), "batch.size": min(1_000_000, *limits)}
+    producer = make_producer(admin.connection, complaints, transactional_id, sizes)
     try:
         initialise(producer, complaints, admin.connection, transactional_id, layout.ledger)
     except BaseException:
@@ -128,7 +127,7 @@ def initialise(
             return
         except KafkaException as error:
             trouble = trouble_of(error, f"transactional.id {transactional_id}", "Write")
-            producer.poll(0)
+            listen(producer, complaints)
             hopeless = not error.args[0].retriable() and trouble.cause is not Cause.UNREACHABLE
             if hopeless or complaints.conclusive or deadline.passed:
                 raise _why(connection, complaints, trouble) from error
@@ -153,7 +152,7 @@ def _connect(
             producer.list_topics(topic, timeout=_CONNECT_STEP)
             done += 1
         except KafkaException as error:
-            producer.poll(0)
+            listen(producer, complaints)
             if complaints.conclusive or deadline.passed:
                 raise _why(connection, complaints, trouble_of(error)) from error
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaException, murmur2
 
 from franc_gitops.errors import EventLogRefused, OutcomeUnknown
-from franc_gitops.eventlogs.kafka.causes import FENCED, Cause, Trouble, explain, trouble_of
+from franc_gitops.eventlogs.kafka.causes import FENCED, Cause, Trouble, explain, listen, trouble_of
 from franc_gitops.eventlogs.kafka.clients import RETRY_BACKOFF_MS
 from franc_gitops.eventlogs.kafka.deadline import Deadline
 from franc_gitops.eventlogs.kafka.deliveries import Deliveries
+from franc_gitops.eventlogs.kafka.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from confluent_kafka._types import HeadersType
 
     from franc_gitops.eventlogs import LedgerRecord
+    from franc_gitops.eventlogs.kafka.admin import Admin
     from franc_gitops.eventlogs.kafka.causes import Complaints
-    from franc_gitops.kafka_connection import KafkaConnection
     from franc_gitops.model import Event, Position
 
 SLOW = RETRY_BACKOFF_MS / 2000
@@ -53,13 +54,14 @@ class Transaction:
         self,
         producer: Producer,
         complaints: Complaints,
-        connection: KafkaConnection,
+        admin: Admin,
         layout: Layout,
     ) -> None:
         """Begin the transaction."""
         self._producer = producer
         self._complaints = complaints
-        self._connection = connection
+        self._admin = admin
+        self._connection = connection = admin.connection
         self._layout = layout
         self._deliveries = Deliveries()
         self._deadline = Deadline(connection.transaction_timeout)
@@ -76,7 +78,7 @@ class Transaction:
             partition = murmur2(key, count)
             self._produce(topic, value, key, partition, expect(topic, partition), list(headers))
             if not number % _POLL_EVERY:
-                self._producer.poll(0)
+                self._attempt(lambda: self._producer.poll(0))
         self._flush()
         if not self._deliveries.is_sound:
             raise OutcomeUnknown("the broker did not tell where every event is")
@@ -111,7 +113,7 @@ class Transaction:
                 raise OutcomeUnknown(f"commit: {error!r}") from error
             else:
                 took = monotonic() - began
-                self._producer.poll(0)
+                listen(self._producer, self._complaints)
                 return attempts == 1 and took < SLOW and not self._complaints
 
     def abandon(self) -> None:
@@ -142,7 +144,7 @@ class Transaction:
 
     def _wait_for_room(self) -> None:
         """Let delivery reports empty the queue."""
-        self._producer.poll(0.1)
+        self._attempt(lambda: self._producer.poll(0.1))
         if self._deadline.passed or self._deliveries.failures:
             raise self._failure(Trouble("_TIMED_OUT", "the producer's queue stays full"))
 
@@ -180,11 +182,24 @@ class Transaction:
         return self._refusal(*known)
 
     def _refusal(self, *troubles: Trouble) -> EventLogRefused | OutcomeUnknown:
+        troubles = (*self._forbidden(troubles), *troubles)
         error = explain(self._connection, troubles)
         refused = any(trouble.cause in _REFUSALS for trouble in troubles)
         if refused and isinstance(error, EventLogRefused):
             return error
         return OutcomeUnknown(error.message)
+
+    def _forbidden(self, troubles: Iterable[Trouble]) -> list[Trouble]:
+        """Find the topics that an ACL keeps from us: the refusal itself names none."""
+        nameless = [trouble for trouble in troubles if trouble.name == "TOPIC_AUTHORIZATION_FAILED"]
+        if not nameless:
+            return []
+        used = [*self._deliveries.topics, self._layout.ledger]
+        return [
+            nameless[0]._replace(resource=f"topic {topic.name}", operation="Write")
+            for topic in survey(self._admin, used).topics.values()
+            if "WRITE" not in topic.operations
+        ]
 
     def _doubt(self, trouble: Trouble) -> OutcomeUnknown:
         """Make the error for a commit without a clear yes."""
