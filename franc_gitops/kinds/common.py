@@ -66,8 +66,8 @@ def inspect_window(fields: Fields) -> Iterator[Finding]:
                 yield Finding("FRN209", (name,), f"`{text}` is not in the calendar")
     match times:
         case [datetime() as begin, datetime() as end] if begin >= end:
-            hint = "the first must be earlier than the second"
-            yield Finding("FRN210", ("not_after",), "not_after is not after not_before", hint)
+            hint = "as it is, the request would be held for ever"
+            yield Finding("FRN210", ("not_after",), "not_after is not later than not_before", hint)
 
 
 CHANGE_NUMBER = Text(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from franc_gitops.kinds import Kind
-    from franc_gitops.kinds.fields import Fields, Finding, Rule
+    from franc_gitops.kinds.fields import Fields, Finding, Path, Rule
     from franc_gitops.model import Document, Problem
 
 
@@ -73,7 +73,7 @@ class Checks:
         type_field = replace(kinds.type_field(), example=likely)
         checks = self._checks[likely]
         found = explain_mapping((type_field, *checks.fields[1:]), fields, (), "request")
-        return [*found, *checks.kind.inspect(fields)]
+        return [*found, *checks.inspect(fields)]
 
     def _guess(self, fields: Fields) -> str | None:
         written = fields.get("type")
@@ -104,13 +104,18 @@ class _KindChecks:
         fields = document.fields
         findings: list[Finding] = []
         if not self.accepts(fields):
-            findings += explain_mapping(self.fields, fields, (), self.kind.type)
-        findings += self.kind.inspect(fields)
-        if "not_before" in fields or "not_after" in fields:
-            findings += inspect_window(fields)
+            found = explain_mapping(self.fields, fields, (), self.kind.type)
+            findings += map(_name_owner, found)
+        findings += self.inspect(fields)
         if findings and any(CODES[found.code].severity is Severity.ERROR for found in findings):
             return None, findings
         return self._request(document, documents), findings
+
+    def inspect(self, fields: Fields) -> Iterable[Finding]:
+        """Find what lies between fields."""
+        if "not_before" in fields or "not_after" in fields:
+            return [*self.kind.inspect(fields), *inspect_window(fields)]
+        return self.kind.inspect(fields)
 
     def _request(self, document: Document, documents: int) -> Request:
         kind = self.kind
@@ -135,6 +140,18 @@ class _KindChecks:
             read_time(get("not_before")),
             read_time(get("not_after")),
         )
+
+
+def _name_owner(finding: Finding) -> Finding:
+    """Say of a field that is unknown to a type which other type has it."""
+    owners = [kind.type for kind in kinds.all_kinds() if _owns(kind, finding.path)]
+    if finding.code != "FRN202" or not owners:
+        return finding
+    return finding._replace(hint=f"it belongs to {' and '.join(owners)}")
+
+
+def _owns(kind: Kind, path: Path) -> bool:
+    return len(path) == 1 and any(field.name == path[0] for field in kind.own)
 
 
 def _digest(kind: str, stem: str, user: str | None, own_fields: str) -> str:

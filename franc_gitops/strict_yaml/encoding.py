@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from franc_gitops.model import START, Place
@@ -51,16 +52,20 @@ def _check_text(text: str, limits: Limits) -> tuple[str | None, list[Fault]]:
         text = text[1:]
         message = "the file begins with a byte order mark"
         faults.append(Fault("FRN102", START, message, _SAVE_AS))
-    unreadable = list(_find_unreadable(text, limits))
+    unreadable = list(islice(_find_unreadable(text), limits.faults))
     if unreadable:
         return None, (faults + unreadable)[: limits.faults]
-    for found, _ in zip(DIRECTIVE.finditer(text), range(limits.faults), strict=False):
+    for found in islice(DIRECTIVE.finditer(text), limits.faults):
         message = "a line begins with %, a YAML directive"
         faults.append(Fault("FRN116", place_at(text, found.start()), message, "delete the line"))
     return DIRECTIVE.sub("#", text), faults
 
 
-def _find_unreadable(text: str, limits: Limits) -> Iterator[Fault]:
-    for found, _ in zip(UNREADABLE.finditer(text), range(limits.faults), strict=False):
-        message = f"{describe(found[0])} may not stand in a request file"
-        yield Fault("FRN103", place_at(text, found.start()), message, "delete it")
+def _find_unreadable(text: str) -> Iterator[Fault]:
+    """Find characters that no file may hold; of a run of them only the first."""
+    end = -1
+    for found in UNREADABLE.finditer(text):
+        if found.start() != end:
+            message = f"{describe(found[0])} may not stand in a request file"
+            yield Fault("FRN103", place_at(text, found.start()), message, "delete it")
+        end = found.end()

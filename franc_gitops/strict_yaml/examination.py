@@ -164,6 +164,7 @@ class _Examining:
     def _mapping(self, start: Event, path: Path) -> dict[str, Value]:
         before = self._enter(start, path)
         found: dict[str, Value] = {}
+        merged: dict[str, Value] = {}
         while not isinstance(event := self._next(), self.types.mapping_end):
             key = self._key(event, path)
             known = key is None or key in found
@@ -174,6 +175,9 @@ class _Examining:
             value = self._node(self._next(), inside)
             if key is not None and not known:
                 found[key] = value
+            elif key is None and isinstance(value, dict):
+                merged |= value
+        found = merged | found  # so that a field from a merge is not reported as missing too
         self._leave(start, found, before)
         return found
 
