@@ -20,7 +20,7 @@ def config() -> None:
 @app.command(
     epilog=epilog(
         {
-            "config show": "each setting, its value and where it comes from; secrets are masked",
+            "config show": "value and origin of each; secrets are masked",
             "config show -o json": "the same for programs",
             "config show --set source=lab": "with a setting overridden",
         },

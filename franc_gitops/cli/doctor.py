@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from franc_gitops.cli.help import epilog, verb
+from franc_gitops.cli.help import count, epilog, verb
 from franc_gitops.errors import Exit, FrancError
 from franc_gitops.reports import Check
 
@@ -23,7 +23,7 @@ _UNREACHABLE = "FRN501"
 @app.command(
     epilog=epilog(
         {
-            "doctor": "settings, repository, event log, topics, ACLs, isolation, clock, pins",
+            "doctor": "settings, repository, event log, ACLs, isolation, clock, pins",
             "doctor -o json": "the same for programs",
             "doctor -q": "the exit code alone says whether it can publish",
         },
@@ -56,7 +56,7 @@ def doctor(
 
     invocation.write(render(remember(), invocation.look()))
     failed = [check for check in checks if check.outcome == "failed"]
-    invocation.say(f"doctor: {len(checks)} looked at, {len(failed)} failed")
+    invocation.say(f"doctor: {count(len(checks), 'check')}, {len(failed)} failed")
     if not failed:
         return Exit.OK
     away = all(check.code == _UNREACHABLE for check in failed)
@@ -98,7 +98,7 @@ def _repository(settings: Settings) -> Check:
 
     snapshot = open_repository(settings, Choices()).snapshot()
     at = f"commit {snapshot.commit[:12]}" if snapshot.commit else f"plain folder {settings.root}"
-    told = f"{at}, {len(snapshot.files)} request files below {settings.requests_dir}/"
+    told = f"{at}, {count(len(snapshot.files), 'request file')} below {settings.requests_dir}/"
     if not snapshot.files:
         hint = "franc-gitops new TYPE --write, then commit it; or set requests_dir"
         return Check("repository", "warning", told, hint)
@@ -126,7 +126,9 @@ def _embedded(settings: Settings) -> Check:
     finally:
         log.close()
     return Check(
-        "event log", "ok", f"embedded in {settings.state_dir}/, {len(ledger)} requests known"
+        "event log",
+        "ok",
+        f"embedded in {settings.state_dir}/, {count(len(ledger), 'request')} known",
     )
 
 

@@ -23,7 +23,7 @@ app = verb()
         {
             "events": "all committed events, one a line",
             "events -v CHG-2024-001234": "those of one change, with their bodies",
-            "events -o jsonl": "for programs: topic, partition, offset, key, headers, value",
+            "events -o jsonl": "for programs, with headers and body",
             "events --follow": "and wait for more, until Ctrl-C",
         },
         Exit.OK,

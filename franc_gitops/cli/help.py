@@ -37,5 +37,10 @@ def epilog(examples: Mapping[str, str], *exits: Exit) -> str:
     return "\n".join(["\b", "Examples:", *lines, "", "\b", "Exit codes:", *map(_exit_line, exits)])
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _exit_line(code: Exit) -> str:
     return f"  {code:<4} {_EXITS[code]}"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from franc_gitops.cli import options
-from franc_gitops.cli.help import epilog, verb
-from franc_gitops.errors import EventLogUnreachable, Exit
+from franc_gitops.cli.help import count, epilog, verb
+from franc_gitops.errors import EventLogRefused, EventLogUnreachable, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 app = verb()
 
+_FAILED = "publishing failed; what is missing stays pending for the next pass"
 SUCCESS = "📡 Event successfully published to Kafka"
 
 
 @app.command(
     epilog=epilog(
         {
-            "publish": "send what the event log does not know yet, write the status files",
+            "publish": "send what is missing, write the status files",
             "publish -v": "and log a line per request, JSON unless on a terminal",
             "publish -o json": "the outcome for scripts",
             "publish --strict": "send nothing if any file has an error",
@@ -91,11 +92,11 @@ def publish(
 
 
 def _run(run: Callable[[], Report], invocation: Invocation) -> Report:
-    """Run the pass; if the event log is away before anything is known, say what that means."""
+    """Run the pass; if the event log keeps it from beginning, say what that means."""
     try:
         return run()
-    except EventLogUnreachable:
-        invocation.warn("nothing was published; every request stays pending for the next pass")
+    except (EventLogUnreachable, EventLogRefused):
+        invocation.warn(_FAILED)
         raise
 
 
@@ -109,16 +110,14 @@ def _tell(report: Report, settings: Settings, invocation: Invocation) -> None:
         invocation.say(_success(report, settings))
     if report.failure is not None:
         if report.unsent:
-            invocation.warn(
-                "not everything was published; the rest stays pending for the next pass"
-            )
+            invocation.warn(_FAILED)
         invocation.fail(report.failure.message, hint=report.failure.hint, code=report.failure.code)
     invocation.say(describe_report(report))
 
 
 def _success(report: Report, settings: Settings) -> str:
     """Give the guide's message, or without Kafka the simplified one."""
-    requests = f"{len(report.published)} request{'s' if len(report.published) > 1 else ''}"
+    requests = count(len(report.published), "request")
     if settings.kafka_enabled:
         return f"{SUCCESS} ({requests})"
     return f"Completed: {requests} recorded in the embedded event log; nothing left this machine"

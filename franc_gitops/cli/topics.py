@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from franc_gitops.cli.help import epilog, verb
+from franc_gitops.cli.help import count, epilog, verb
 from franc_gitops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def topics() -> None:
     epilog=epilog(
         {
             "topics create": "five event topics and the compacted ledger",
-            "topics create --partitions 12 --retention-days 7": "with other sizes",
+            "topics create --partitions 12": "with more partitions",
             "topics create -o json": "the outcome for scripts",
         },
         Exit.OK,
@@ -127,7 +127,7 @@ def _show(found: Sequence[TopicFinding], output: str, context: typer.Context) ->
     invocation = context.obj
     invocation.write(renderer("topics", output)(found, invocation.look()))
     bad = [finding for finding in found if _is_bad(finding)]
-    invocation.say(f"topics: {len(found)} looked at, {len(bad)} not as they must be")
+    invocation.say(f"topics: {count(len(found), 'topic')}, {len(bad)} not as they must be")
     return Exit.FINDINGS if bad else Exit.OK
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from franc_gitops.cli import options
-from franc_gitops.cli.help import epilog, verb
+from franc_gitops.cli.help import count, epilog, verb
 from franc_gitops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ STDIN_NAME = "<stdin>"
 @app.command(
     epilog=epilog(
         {
-            "validate": "all request files of the repository, committed or not",
+            "validate": "all request files, committed or not",
             "validate a.yaml b.yaml": "some files",
             "validate requests/2024": "the request files below a folder",
-            "new pop_deployment | franc-gitops validate -": "standard input",
+            "validate - < a.yaml": "standard input",
             "validate -o json": "for scripts",
         },
         Exit.OK,
@@ -121,12 +121,12 @@ def _counting(progress: Callable[[int, int], None], found: RequestFiles) -> Call
     """Turn "so many more" into "so many of so many"."""
     done = 0
 
-    def count(more: int) -> None:
+    def add(more: int) -> None:
         nonlocal done
         done += more
         progress(done, len(found.files))
 
-    return count
+    return add
 
 
 def _line_finder(found: RequestFiles) -> Callable[[Problem], str]:
@@ -155,4 +155,4 @@ def _summary(validated: Validated) -> str:
         (errors, "error"),
         (len(validated.problems) - errors, "warning"),
     )
-    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    return ", ".join(count(number, noun) for number, noun in counts)

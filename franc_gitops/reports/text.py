@@ -160,7 +160,7 @@ def topics(found: Iterable[TopicFinding], look: Look) -> Iterator[str]:
     """Show topics, and how they differ from what they should be."""
     for finding in found:
         plan, state = finding.plan, _paint(f"{finding.state:<7}", finding.state, look)
-        size = f"{plan.partitions} partitions, {plan.replication} replicas"
+        size = f"partitions {plan.partitions}, replicas {plan.replication}"
         policy = plan.config.get("cleanup.policy", "")
         yield f"{state}  {plan.name}  {size}, {policy}\n"
         for difference in finding.differences:
