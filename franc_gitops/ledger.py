@@ -9,9 +9,12 @@ that a hundred thousand unchanged files are told from changed ones without parsi
 from __future__ import annotations
 
 import json
+import re
+import weakref
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from json.encoder import encode_basestring as quote
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from franc_gitops.errors import EventLogRefused
@@ -19,6 +22,7 @@ from franc_gitops.model import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from franc_gitops.model import Position
 
@@ -26,8 +30,15 @@ VERSION = 1
 PRIVATE_KEY = "~"
 """Keys that begin with this are not requests (a canary of `doctor`) and are not folded."""
 
-_HEAD = b'{"v":1,"documents":1,"blob":"'
-_PATH = b'","path":"'
+_SIMPLE = re.compile(
+    rb'\{"v":%d,"documents":1,"blob":"([0-9a-f]+)","path":"([^"\\]*)",' % VERSION
+).match
+"""The beginning of a record whose file holds one request and has a name without escapes."""
+
+_CHANGE_LENGTH = len("CHG-2024-000001")
+_IN_MEMORY_BYTES = 8 << 20
+_CHUNK_BYTES = 1 << 20
+_LENGTH_BITS = 28
 
 
 class LedgerUnreadable(EventLogRefused):
@@ -152,6 +163,49 @@ def decode(value: bytes) -> LedgerEntry:
         raise LedgerUnreadable(value) from error
 
 
+class _Values:
+    """request_id -> value, kept in a file once there are many."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}  # where it begins and its length, in one number
+        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, prefix="franc-ledger-")  # noqa: SIM115 - lives as long as this
+        weakref.finalize(self, self._file.close)
+        self._end = 0
+        self._chunk = b""
+        self._chunk_start = 0
+
+    def put(self, request_id: str, value: bytes) -> bool:
+        """Keep a value; tell whether it is new."""
+        if request_id in self._places and self[request_id] == value:
+            return False
+        self._file.seek(self._end)
+        self._file.write(value)
+        self._places[request_id] = self._end << _LENGTH_BITS | len(value)
+        self._end += len(value)
+        return True
+
+    def __getitem__(self, request_id: str) -> bytes:
+        place, length = divmod(self._places[request_id], 1 << _LENGTH_BITS)
+        start = place - self._chunk_start
+        if start < 0 or start + length > len(self._chunk):
+            self._file.seek(place)
+            self._chunk = self._file.read(max(_CHUNK_BYTES, length))
+            self._chunk_start, start = place, 0
+        return self._chunk[start : start + length]
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        return ((request_id, self[request_id]) for request_id in self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __contains__(self, request_id: object) -> bool:
+        return request_id in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The files of a snapshot against the ledger.
@@ -170,20 +224,22 @@ class Comparison:
 
 
 class Ledger:
-    """The folded ledger: request_id -> last record, decoded only when asked for."""
+    """The folded ledger: request_id -> last record, decoded only when asked for.
+
+    A large ledger lies in a temporary file, so that a hundred thousand requests cost some
+    20 MB of memory; reading in the order of the log is then quick, anything else one seek.
+    """
 
     def __init__(self) -> None:
         """Begin with an empty ledger."""
-        self._values: dict[str, bytes] = {}
+        self._values = _Values()
         self.version = 0
         """Grows with every record that told something new; equal versions are equal ledgers."""
 
     def fold(self, records: Iterable[tuple[str, bytes]]) -> None:
         """Take records in the order of the log; the last one of a key wins."""
-        values = self._values
         for request_id, value in records:
-            if values.get(request_id) != value and not request_id.startswith(PRIVATE_KEY):
-                values[request_id] = value
+            if not request_id.startswith(PRIVATE_KEY) and self._values.put(request_id, value):
                 self.version += 1
 
     def __len__(self) -> int:
@@ -204,16 +260,15 @@ class Ledger:
 
     def get(self, request_id: str) -> LedgerEntry | None:
         """Give what is known of a request, or None; raises LedgerUnreadable."""
-        value = self._values.get(request_id)
-        return None if value is None else decode(value)
+        return decode(self._values[request_id]) if request_id in self._values else None
 
-    def of_changes(self, change_numbers: set[str]) -> dict[str, list[LedgerEntry]]:
+    def of_changes(self, change_numbers: AbstractSet[str]) -> dict[str, list[LedgerEntry]]:
         """Give all entries of some change numbers."""
         found: dict[str, list[LedgerEntry]] = defaultdict(list)
-        for request_id, value in self._values.items():
+        for request_id in self._values if change_numbers else ():
             start = request_id.find("CHG-")
-            if start >= 0 and request_id[start : start + 15] in change_numbers:
-                entry = decode(value)
+            if start >= 0 and request_id[start : start + _CHANGE_LENGTH] in change_numbers:
+                entry = decode(self._values[request_id])
                 found[entry.change_number].append(entry)
         return found
 
@@ -271,12 +326,10 @@ class Ledger:
 
 def _where(value: bytes) -> tuple[str, str, int]:
     """Give path, blob and number of documents of a record."""
-    if value.startswith(_HEAD):
-        blob_end = value.index(b'"', len(_HEAD))
-        path_start = blob_end + len(_PATH)
-        path = value[path_start : value.index(b'"', path_start)]
-        if b"\\" not in path:
-            return path.decode(), value[len(_HEAD) : blob_end].decode(), 1
+    simple = _SIMPLE(value)
+    if simple:
+        blob, path = simple.groups()
+        return path.decode(), blob.decode(), 1
     entry = decode(value)
     return entry.path, entry.blob, entry.documents
 

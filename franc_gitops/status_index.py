@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
 FILE_NAME = "status-index"
@@ -20,13 +20,8 @@ _FORMAT = "franc-gitops status index 1\n"
 _RACY_NANOSECONDS = 20_000_000
 
 
-def signature(found: os.stat_result) -> str:
-    """Give what tells a file from an earlier state of it."""
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
-
-
 class StatusIndex:
-    """Rows by path: `<signature> <tag>`."""
+    """Rows by path: signature and tag."""
 
     def __init__(self, folder: Path) -> None:
         """Read the cache in the state folder; one that is missing or damaged is empty."""
@@ -42,31 +37,51 @@ class StatusIndex:
                 return
             newest = os.fstat(lines.fileno()).st_mtime_ns - _RACY_NANOSECONDS
             for line in lines:
-                row, _, path = line.rstrip("\n").partition("\t")
+                row, _, path = line[:-1].partition("\t")
                 if int(row.split(" ", 2)[1]) < newest:
                     self._rows[path] = row
 
-    def tag(self, path: str, found: os.stat_result) -> str:
-        """Give the tag of a file in this state; empty if it is not known."""
+    def __len__(self) -> int:
+        """Count the files that are known."""
+        return len(self._rows)
+
+    def confirm(self, path: str, found: os.stat_result) -> bool:
+        """Tell whether a file is as it was when its tag was noted; forget it if not."""
         row = self._rows.get(path)
         if row is None:
-            return ""
-        known = signature(found)
-        return row[len(known) + 1 :] if row.startswith(f"{known} ") else ""
+            return False
+        if row.startswith(f"{found.st_size} {found.st_mtime_ns} {found.st_ino} "):
+            return True
+        del self._rows[path]
+        self._dirty = True
+        return False
+
+    def holds(self, path: str, tag: str) -> bool:
+        """Tell whether a file that was confirmed holds what the tag stands for."""
+        row = self._rows.get(path)
+        return row is not None and bool(tag) and row.endswith(tag)
+
+    def knows(self, path: str) -> bool:
+        """Tell whether anything is noted of a file."""
+        return path in self._rows
 
     def put(self, path: str, found: os.stat_result, tag: str) -> None:
         """Note what a file holds; an empty tag forgets it."""
         if tag:
-            self._rows[path] = f"{signature(found)} {tag}"
+            self._rows[path] = f"{found.st_size} {found.st_mtime_ns} {found.st_ino} {tag}"
             self._dirty = True
-        elif self._rows.pop(path, None) is not None:
+        else:
+            self.forget(path)
+
+    def forget(self, path: str) -> None:
+        """Forget a file."""
+        if self._rows.pop(path, None) is not None:
             self._dirty = True
 
-    def keep_only(self, paths: Iterable[str]) -> None:
-        """Forget files that are gone."""
-        for path in self._rows.keys() - set(paths):
-            del self._rows[path]
-            self._dirty = True
+    def forget_others(self, exists: Callable[[str], bool]) -> None:
+        """Forget files that are not there any more."""
+        for path in [path for path in self._rows if not exists(path)]:
+            self.forget(path)
 
     def save(self) -> None:
         """Write the cache if it has changed; failing to is no error, the next pass is slower."""

@@ -21,7 +21,7 @@ from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
@@ -51,11 +51,11 @@ class WriteBack(Protocol):
     """Makes the status files say what they must."""
 
     def __call__(
-        self, wanted: Iterable[StatusFile], keep: Collection[str], pins: Sequence[Pin], /
+        self, wanted: Iterable[StatusFile], keep: Callable[[str], bool], pins: Sequence[Pin], /
     ) -> Written:
         """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
 
-        The status files of the request files in `keep` are not removed.
+        `keep` tells of a request file whether its status file stays.
         """
         ...
 
@@ -156,10 +156,13 @@ class Pass:
     def _write(self, report: Report) -> Report:
         if self.write_back is None:
             return report
-        keep = report.plan.situation.snapshot.files.keys() | report.plan.by_path.keys()
+        files, acted_on = report.plan.situation.snapshot.files, report.plan.by_path
         wanted = project(report.plan, report.ledger, report.log_name, report.unsent)
         try:
-            return replace(report, written=self.write_back(wanted, keep, self.pins))
+            written = self.write_back(
+                wanted, lambda path: path in files or path in acted_on, self.pins
+            )
+            return replace(report, written=written)
         except WriteBackFailed as error:
             return replace(report, failure=report.failure or error)
 

@@ -11,8 +11,9 @@ from franc_gitops.kinds.common import COMMON, inspect_window, read_time
 from franc_gitops.kinds.fields import accept_mapping, encode_mapping, explain_mapping
 from franc_gitops.model import Request, Severity
 from franc_gitops.pipeline.load import load_file
+from franc_gitops.pipeline.places import Places
 from franc_gitops.problems import CODES, problem
-from franc_gitops.strict_yaml import examine, field_path
+from franc_gitops.strict_yaml import field_path
 from franc_gitops.suggestion import nearest
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ class Checks:
         """Give the valid requests of a file, in order, and its problems in reading order."""
         documents, problems = load_file(path, data)
         requests: list[Request] = []
-        found: list[tuple[int, Finding]] = []
+        found: list[tuple[Document, Finding]] = []
         for document in documents:
             request, findings = self._check(document, len(documents))
             if request is not None:
                 requests.append(request)
             if findings:
-                found += [(document.index, finding) for finding in findings]
+                found += [(document, finding) for finding in findings]
         if found:
             problems += _place(path, data, found)
         if problems:
@@ -156,21 +157,19 @@ def _owns(kind: Kind, path: Path) -> bool:
 
 def _digest(kind: str, stem: str, user: str | None, own_fields: str) -> str:
     """Hash what the request asks for; its schedule, revision and place are not part of it."""
-    asked = f"{kind}\n{stem}\n{user or ''}\n{own_fields}"
+    asked = f"{kind}\n{stem}\n\n{own_fields}"
     return f"sha256:{sha256(asked.encode()).hexdigest()}"
 
 
-def _place(path: str, data: bytes, found: Iterable[tuple[int, Finding]]) -> Iterator[Problem]:
-    """Say where in the file each finding stands; for this the file is read a second time."""
-    documents = examine(data).documents
-    for index, finding in found:
-        placed = documents[index - 1]
-        find = placed.key_place if finding.at_key else placed.value_place
+def _place(path: str, data: bytes, found: Iterable[tuple[Document, Finding]]) -> Iterator[Problem]:
+    """Say where in the file each finding stands."""
+    places = Places(data)
+    for document, finding in found:
         yield problem(
             finding.code,
             path,
             finding.message,
-            place=find(finding.path),
+            place=places.find(document, finding),
             field=field_path(finding.path),
             hint=finding.hint,
         )

@@ -21,12 +21,13 @@ from franc_gitops.status_files import is_ours
 from franc_gitops.status_index import StatusIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.model import Pin
     from franc_gitops.pipeline.project import StatusFile
 
+_SUFFIXES = (".yaml", ".yml")
 _TEMPORARY = ".franc-tmp-"
 _STALE_SECONDS = 3600
 _SHOWN_FAILURES = 10
@@ -54,22 +55,22 @@ class FilesWriteBack:
         self._state = root / state_dir
 
     def __call__(
-        self, wanted: Iterable[StatusFile], keep: Collection[str], pins: Sequence[Pin]
+        self, wanted: Iterable[StatusFile], keep: Callable[[str], bool], pins: Sequence[Pin]
     ) -> Written:
-        """Make the folder say what it must; `keep` are request files whose status stays."""
+        """Make the folder say what it must; `keep` tells which request files' status stays."""
         turn = _Turn(self._folder, self._root, StatusIndex(self._state))
-        turn.scan(stale_before=self._clock.now().timestamp() - _STALE_SECONDS)
-        removed = turn.remove_strays({self._status_path(path) for path in keep})
+        turn.scan(
+            keep=lambda path: keep(self._below + path),
+            stale_before=self._clock.now().timestamp() - _STALE_SECONDS,
+        )
+        removed = turn.remove_strays()
         for status in wanted:
-            turn.write(self._status_path(status.path), status)
+            turn.write(status.path.removeprefix(self._below), status)
         turn.write_pins(pins)
         self._make_state_folder()
         turn.save()
         turn.raise_failures()
         return Written(turn.written, turn.unchanged, removed)
-
-    def _status_path(self, path: str) -> str:
-        return path.removeprefix(self._below)
 
     def _make_state_folder(self) -> None:
         with suppress(OSError):
@@ -86,55 +87,67 @@ class _Turn:
         self._folder = str(folder)
         self._root = root
         self._index = index
-        self._tags: dict[str, str] = {}
+        self._unknown: set[str] = set()
+        self._strays: list[str] = []
         self._safe_folders: dict[str, OSError | None] = {}
         self._failures: list[tuple[str, str]] = []
         self.written = self.unchanged = 0
 
     # --- what is there ------------------------------------------------------------------------
 
-    def scan(self, stale_before: float) -> None:
+    def scan(self, keep: Callable[[str], bool], stale_before: float) -> None:
         """Look at every file of the folder once, without opening any.
 
         Temporary files that a killed write-back left before that time (seconds of the epoch)
         are removed; younger ones may still be written.
         """
-        for prefix, entry in self._walk(self._folder):
-            path = prefix + entry.name
-            with suppress(FileNotFoundError):
-                found = entry.stat(follow_symlinks=False)
-                if entry.name.startswith(_TEMPORARY):
-                    if found.st_mtime < stale_before:
-                        os.unlink(entry.path)  # noqa: PTH108
-                elif entry.name.endswith((".yaml", ".yml")) and path != pins_file.FILE_NAME:
-                    self._tags[path] = self._index.tag(path, found)
+        confirmed = 0
+        prefixes = [""]
+        while prefixes:
+            prefix = prefixes.pop()
+            for entry in self._list(prefix):
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    prefixes.append(f"{path}/")
+                elif entry.name.endswith(_SUFFIXES):
+                    confirmed += self._meet(path, entry, keep)
+                elif entry.name.startswith(_TEMPORARY):
+                    _remove_if_stale(entry, stale_before)
+        if confirmed < len(self._index):
+            self._index.forget_others(lambda path: os.path.lexists(f"{self._folder}/{path}"))
 
-    def _walk(self, folder: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Give every regular file below a folder with its prefix; links are not followed."""
-        folders = []
+    def _list(self, prefix: str) -> Iterator[os.DirEntry[str]]:
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.name)
-                    elif entry.is_file(follow_symlinks=False):
-                        yield prefix, entry
+            with os.scandir(f"{self._folder}/{prefix}") as entries:
+                yield from entries
         except FileNotFoundError:
             return
         except OSError as error:
             self._fail(prefix or ".", error)
-        for name in folders:
-            yield from self._walk(f"{folder}/{name}", f"{prefix}{name}/")
 
-    def remove_strays(self, keep: Collection[str]) -> int:
+    def _meet(self, path: str, entry: os.DirEntry[str], keep: Callable[[str], bool]) -> bool:
+        """Sort a file in; tell whether it is as it was when it was last looked at."""
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        if not keep(path) and path != pins_file.FILE_NAME:
+            self._strays.append(path)
+        elif self._index.confirm(path, found):
+            return True
+        else:
+            self._unknown.add(path)
+        return False
+
+    def remove_strays(self) -> int:
         """Remove status files without a request file; leave what is not ours alone."""
         removed = 0
-        for path in self._tags.keys() - keep:
+        for path in self._strays:
             try:
                 removed += self._remove(path)
             except OSError as error:
                 self._fail(path, error)
-            del self._tags[path]
+            self._index.forget(path)
         return removed
 
     def _remove(self, path: str) -> bool:
@@ -152,24 +165,23 @@ class _Turn:
 
     def write(self, path: str, status: StatusFile) -> None:
         """Write one status file, unless it is known or found to be right."""
-        known = self._tags.get(path)
-        if known and known == status.tag:
+        if self._index.holds(path, status.tag):
             self.unchanged += 1
             return
         try:
-            self._write(path, status.render(), status.tag, exists=known is not None)
+            self._write(f"{self._folder}/{path}", path, status)
         except OSError as error:
             self._fail(path, error)
 
-    def _write(self, path: str, content: bytes, tag: str, *, exists: bool) -> None:
-        file = f"{self._folder}/{path}"
+    def _write(self, file: str, path: str, status: StatusFile) -> None:
+        content = status.render()
         self._check_folder(os.path.dirname(file))  # noqa: PTH120 - a path object for each costs
+        exists = path in self._unknown or self._index.knows(path)
         if exists and _read(Path(file)) == content:
-            self._index.put(path, os.lstat(file), tag)
+            self._index.put(path, os.lstat(file), status.tag)
             self.unchanged += 1
             return
-        self._index.put(path, _replace(file, content), tag)
-        self._tags[path] = tag
+        self._index.put(path, _replace(file, content), status.tag)
         self.written += 1
 
     def write_pins(self, pins: Sequence[Pin]) -> None:
@@ -201,7 +213,6 @@ class _Turn:
 
     def save(self) -> None:
         """Remember what the files hold."""
-        self._index.keep_only(self._tags)
         self._index.save()
 
     def _fail(self, path: str, error: OSError) -> None:
@@ -219,6 +230,12 @@ class _Turn:
             + (f"; {more} more" if more else ""),
             hint="nothing is lost: heal the cause and run publish again",
         )
+
+
+def _remove_if_stale(entry: os.DirEntry[str], before: float) -> None:
+    with suppress(OSError):
+        if entry.stat(follow_symlinks=False).st_mtime < before:
+            os.unlink(entry.path)  # noqa: PTH108
 
 
 def _make_folder(root: Path, folder: Path) -> None:
