@@ -79,13 +79,14 @@ class Clone:
         for path, content in (files or {}).items():
             self.write(path, content)
         self.git("add", "--all", "--force")
-        self.git("commit", "--allow-empty", "--quiet", "-m", message, **self._date(seconds))
+        options = ("--allow-empty", "--quiet", "-m", message)
+        self.git("commit", *options, stdin=None, **self._date(seconds))
         return self.head
 
     def merge(self, *branches: str, message: str = "Merge") -> str:
         """Merge branches into the current one, always with a merge commit; give its id."""
         options = ("--no-ff", "--no-edit", "--quiet", "-m", message)
-        self.git("merge", *options, *branches, **self._date(None))
+        self.git("merge", *options, *branches, stdin=None, **self._date(None))
         return self.head
 
     @property
