@@ -19,7 +19,7 @@ from franc_gitops.pipeline import validate, workers
 from franc_gitops.pipeline.checks import Checks
 from franc_gitops.pipeline.validate import FileValidator, find_repeated
 from franc_gitops.problems import CODES, problem
-from franc_gitops.strict_yaml import dump
+from franc_gitops.strict_yaml import dump, examine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -202,6 +202,42 @@ def test_whatever_stands_in_a_file_is_a_request_or_a_problem(
     assert requests or any(found.is_error for found in problems)
     lines = data.count(b"\n") + 2
     assert all(1 <= found.line <= lines and found.column >= 1 for found in problems)
+
+
+# --- places ------------------------------------------------------------------------------------
+
+ROW = "name: Gi0/1\n    vpc_group: alone\n    speed: 1 Gbit\n    role: data"
+LONELY = f"""type: device_connection
+change_number: CHG-2024-000001
+device_name: NYC-Core-SW01
+device_type: Switch
+location: NYC Building A
+interfaces:
+  - {ROW}
+"""
+WAYS_TO_WRITE = [
+    ("alone", "alone"),
+    ("alone", '"alone"'),
+    ("alone", "&x alone"),
+    ("alone", '"al\\x6fne" # once: alone'),
+    ("alone", "\n      alone"),
+    ("alone", "all\n      alone # once: all alone"),
+    ("group: alone", "group:   alone"),
+    ("NYC-Core-SW01", "alone"),
+    ("NYC-Core-SW01", "not-alone"),
+    ("interfaces", "user_id: &x alone\ninterfaces"),
+    ("Switch", "Schaltgerät"),
+    (ROW, "{name: Gerät, vpc_group: alone, speed: 1 Gbit, role: data}"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), WAYS_TO_WRITE)
+def test_a_glance_finds_the_same_place_as_a_second_reading(old: str, new: str) -> None:
+    data = LONELY.replace(old, new, 1).encode()
+    warning = CHECKS.check_file("x.yaml", data).problems[-1]
+    (document,) = examine(data).documents
+    assert warning.code == "FRN250"
+    assert (warning.line, warning.column) == document.value_place(("interfaces", 0, "vpc_group"))
 
 
 # --- the set -----------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def _owns(kind: Kind, path: Path) -> bool:
 
 def _digest(kind: str, stem: str, user: str | None, own_fields: str) -> str:
     """Hash what the request asks for; its schedule, revision and place are not part of it."""
-    asked = f"{kind}\n{stem}\n\n{own_fields}"
+    asked = f"{kind}\n{stem}\n{user or ''}\n{own_fields}"
     return f"sha256:{sha256(asked.encode()).hexdigest()}"
 
 
