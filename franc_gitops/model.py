@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 """What the strict reader makes of YAML: text, absent, list or mapping; never another type."""
@@ -190,14 +193,21 @@ class Snapshot:
     """The request files at one revision: `files` maps path to git blob id, sorted by path.
 
     `commit` is empty for a plain folder. `problems` are what was found while listing
-    (links out of the repository, FIFOs, …); `uncommitted` are request files of the work
-    tree that the commit does not hold and that are therefore not published.
+    (links out of the repository, FIFOs, …).
     """
 
     commit: str
     files: dict[str, str]
     problems: tuple[Problem, ...] = ()
-    uncommitted: tuple[str, ...] = ()
+    find_uncommitted: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
+
+    @property
+    def uncommitted(self) -> tuple[str, ...]:
+        """Request files of the work tree that the commit does not hold: they are not published.
+
+        Looking for them takes its time; it goes on while the snapshot is worked with.
+        """
+        return self.find_uncommitted()
 
 
 @dataclass(frozen=True, slots=True)

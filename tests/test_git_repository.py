@@ -460,7 +460,9 @@ def test_reading_leaves_the_repository_alone(clone: Clone) -> None:
 
 def test_no_process_is_left_behind(clone: Clone) -> None:
     repository = GitRepository(clone.root)
-    files = [SourceFile(*item) for item in repository.snapshot().files.items()]
+    snapshot = repository.snapshot()
+    assert snapshot.uncommitted == ()
+    files = [SourceFile(*item) for item in snapshot.files.items()]
     list(repository.read(files))
     assert len(children()) == 1, "one process for reading, kept for the next time"
     list(repository.read(files))

@@ -120,7 +120,9 @@ class Pass:
             new_pins=tuple(pin for pin in self.pins if pin not in self.guard.pins),
             failure=failure,
         )
-        return self._write(report)
+        report = self._write(report)
+        plan.situation.snapshot.find_uncommitted()  # while the repository is still open
+        return report
 
     def _check_again(self, identity: LogIdentity) -> None:
         """Refuse to publish if the log is no longer the one that was planned against."""

@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -24,10 +26,11 @@ from franc_gitops.repositories.git.worktree import read_status, start_status
 from franc_gitops.repositories.names import SIZE_LIMIT, checked_requests_dir, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from franc_gitops.model import Problem, Provenance, SourceFile
+    from franc_gitops.repositories.git.command import Process
 
 HEAD = "HEAD"
 
@@ -47,7 +50,9 @@ class GitRepository:
         self._revision = revision
         self._git = Git(self.root)
         self._blobs = BlobReader(self._git, SIZE_LIMIT)
+        self._running = ExitStack()
         weakref.finalize(self, self._blobs.close)
+        weakref.finalize(self, self._running.close)
 
     def __enter__(self) -> Self:
         """Give the repository itself."""
@@ -63,19 +68,29 @@ class GitRepository:
         self.close()
 
     def close(self) -> None:
-        """End the process that reads blobs; the repository can still be used."""
+        """End the processes that read blobs and status; the repository can still be used."""
         self._blobs.close()
+        self._running.close()
 
     def snapshot(self) -> Snapshot:
-        """List the request files at the revision; `git status` runs meanwhile."""
+        """List the request files at the revision; `git status` goes on meanwhile."""
         where, has_work_tree = self._locate()
         if self._revision != HEAD or not has_work_tree:
             listing = list_requests(self._git, where)
             return Snapshot(where.commit, listing.files, tuple(listing.problems))
-        with start_status(self._git, self._requests_dir) as status:
-            listing = list_requests(self._git, where)
-            uncommitted = read_status(status, where)
-        return Snapshot(where.commit, listing.files, tuple(listing.problems), uncommitted)
+        find_uncommitted = self._start_status(where)
+        listing = list_requests(self._git, where)
+        return Snapshot(where.commit, listing.files, tuple(listing.problems), find_uncommitted)
+
+    def _start_status(self, where: Location) -> Callable[[], tuple[str, ...]]:
+        """Start `git status`; what is given back waits for it, once."""
+        self._running.close()
+        status = self._running.enter_context(start_status(self._git, self._requests_dir))
+        return cache(lambda: self._read_status(status, where))
+
+    def _read_status(self, status: Process, where: Location) -> tuple[str, ...]:
+        """Wait for `git status`; a method, so that whoever may ask keeps the repository open."""
+        return read_status(status, where)
 
     def read(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
         """Yield the content of each file, in order, cut one byte after the size limit."""
