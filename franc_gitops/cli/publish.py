@@ -81,13 +81,13 @@ def publish(
         with open_pass(settings, choices) as turn:
             report = _run(turn.run, invocation)
     check_files(report.plan, settings, invocation, allow_empty=allow_empty)
-    rows = list(rows_of_actions(report.plan, report.ledger, report.log_name, report.published))
-    invocation.write(render(Done(report, rows), invocation.look()))
+    facts = (report.plan, report.ledger, report.log_name, report.published)
+    invocation.write(render(Done(report, rows_of_actions(*facts)), invocation.look()))
     _tell(report, settings, invocation)
     if invocation.verbose:
         from franc_gitops.cli.logs import log_requests, open_log
 
-        log_requests(open_log(invocation), rows)
+        log_requests(open_log(invocation), rows_of_actions(*facts))
     return code_of_report(report, fail_on_warnings=fail_on_warnings)
 
 

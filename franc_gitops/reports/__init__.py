@@ -7,14 +7,13 @@ else; `-o` finds it by its name. Formats read the nouns of the pipeline and chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from franc_gitops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
@@ -32,28 +31,25 @@ Render: TypeAlias = "Callable[[Any, Look], Iterator[str]]"
 """Yields a subject in one format in pieces, line breaks included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """Subject `findings`: what `validate` found; `line` gives the line of a problem's file."""
 
     validated: Validated
     line: Callable[[Problem], str] = lambda _: ""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """Subject `plan`: what a publication would do, and the ledger it was planned against."""
 
     plan: Plan
     ledger: Ledger
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """Subject `report`: what a pass did; `rows` are the status entries of what it touched."""
 
     report: Report
-    rows: Sequence[Mapping[str, Any]]
+    rows: Iterable[Mapping[str, Any]]
 
 
 class Check(NamedTuple):

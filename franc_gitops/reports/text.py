@@ -109,7 +109,10 @@ def report(done: Done, look: Look) -> Iterator[str]:
     """Show what became of each request that this pass touched."""
     for problem in done.report.plan.problems:
         yield from _problem(problem, "", look)
-    yield from requests(done.rows, look)
+    actions = done.report.plan.actions
+    width = max((len(action.request_id) for action in actions), default=0)
+    for row in done.rows:
+        yield from _request(row, width, look)
 
 
 # --- status and events ----------------------------------------------------------------------
@@ -119,11 +122,15 @@ def requests(rows: Sequence[Mapping[str, Any]], look: Look) -> Iterator[str]:
     """Show requests, one a line, and where their events are."""
     width = max((len(row["request_id"]) for row in rows), default=0)
     for row in rows:
-        phase = _paint(f"{row['phase']:<9}", row["phase"], look)
-        yield f"{phase} {row['request_id']:<{width}}  {printable(row['message'])}\n"
-        if look.verbose:
-            yield f"          {printable(row['path'])}, revision {row['revision']}\n"
-            yield from (f"          {_sent(event)}\n" for event in row["events"])
+        yield from _request(row, width, look)
+
+
+def _request(row: Mapping[str, Any], width: int, look: Look) -> Iterator[str]:
+    phase = _paint(f"{row['phase']:<9}", row["phase"], look)
+    yield f"{phase} {row['request_id']:<{width}}  {printable(row['message'])}\n"
+    if look.verbose:
+        yield f"          {printable(row['path'])}, revision {row['revision']}\n"
+        yield from (f"          {_sent(event)}\n" for event in row["events"])
 
 
 def _sent(event: Mapping[str, Any]) -> str:
