@@ -79,6 +79,18 @@ def test_the_work_tree_is_not_read_but_what_it_differs_in_is_named(clone: Clone)
     assert read_all(clone.root)["requests/a.yaml"] == b"first"
 
 
+def test_uncommitted_files_are_looked_for_as_long_as_somebody_may_ask(clone: Clone) -> None:
+    clone.write("requests/new.yaml", "new")
+    repository = GitRepository(clone.root)
+    first = repository.snapshot()
+    second = repository.snapshot()
+    assert first.uncommitted == (), "a newer snapshot has taken its place"
+    assert second.uncommitted == second.uncommitted == ("requests/new.yaml",)
+    third = repository.snapshot()
+    repository.close()
+    assert (second.uncommitted, third.uncommitted) == (("requests/new.yaml",), ())
+
+
 def test_ignored_files_are_not_called_uncommitted(clone: Clone) -> None:
     clone.commit({".gitignore": "scratch*\n"})
     clone.write("requests/scratch.yaml", "ignored")

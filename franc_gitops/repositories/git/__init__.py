@@ -89,8 +89,11 @@ class GitRepository:
         return cache(lambda: self._read_status(status, where))
 
     def _read_status(self, status: Process, where: Location) -> tuple[str, ...]:
-        """Wait for `git status`; a method, so that whoever may ask keeps the repository open."""
-        return read_status(status, where)
+        """Wait for `git status`; a method, so that whoever may ask keeps the repository open.
+
+        After it was closed, or has gone on to a newer snapshot, nobody looks any more.
+        """
+        return () if status.output.closed else read_status(status, where)
 
     def read(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
         """Yield the content of each file, in order, cut one byte after the size limit."""
