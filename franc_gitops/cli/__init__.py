@@ -49,9 +49,17 @@ def _prepare() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Its plug-ins are looked for in all installed packages: 40 ms. None of ours needs one.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _fill_closed_streams() -> None:
+    """Write into nothing what goes to a stream that was closed before the start (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _run(arguments: Sequence[str], invocation: Invocation) -> int:

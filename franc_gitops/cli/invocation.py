@@ -14,6 +14,7 @@ from franc_gitops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from franc_gitops.reports import Look
     from franc_gitops.settings import Settings
@@ -69,11 +70,10 @@ class Invocation:
         """Load the settings around the current folder; their warnings are said."""
         from pathlib import Path
 
-        from franc_gitops.repositories.git.tracking import is_tracked
         from franc_gitops.settings import load_settings
 
         loaded = load_settings(
-            Path.cwd(), self._flags(), is_tracked=is_tracked, with_kafka=with_kafka
+            Path.cwd(), self._flags(), is_tracked=_is_tracked, with_kafka=with_kafka
         )
         for warning in loaded.warnings:
             self.warn(warning)
@@ -93,3 +93,10 @@ class Invocation:
 
     def _write(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")
+
+
+def _is_tracked(file: Path) -> bool:
+    """Ask git, which is imported only if there is a file to ask about."""
+    from franc_gitops.repositories.git.tracking import is_tracked
+
+    return is_tracked(file)

@@ -7,9 +7,8 @@ puts them over one another and keeps each value's origin.
 
 from __future__ import annotations
 
-from franc_gitops.settings.kafka import KafkaSettings
 from franc_gitops.settings.loading import find_root, load_kafka_settings, load_settings
-from franc_gitops.settings.model import FILE_NAME, Settings
+from franc_gitops.settings.model import FILE_NAME, KafkaSettings, Settings
 
 __all__ = [
     "FILE_NAME",

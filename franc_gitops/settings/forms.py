@@ -9,8 +9,7 @@ a fifth of the start-up time of `validate`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from franc_gitops.model import Pin
 
@@ -30,8 +29,7 @@ class Unfit(Exception):
     """What was written is not such a value; the message says what is expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One kind of value: `read` turns what was written into the value or raises Unfit."""
 
     read: Callable[[Value], Any]

@@ -7,13 +7,14 @@ read what is published.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from franc_gitops.errors import SettingsError
 from franc_gitops.kafka_connection import SASL_MECHANISMS, SECURITY_PROTOCOLS, KafkaConnection
 from franc_gitops.settings.forms import BOOLEAN, SECONDS, Form, Unfit, one_of, text
+from franc_gitops.settings.model import KafkaSettings
 from franc_gitops.settings.sources import Given, read_named_file
 from franc_gitops.suggestion import nearest
 
@@ -29,17 +30,6 @@ _MISSPELT = 0.9
 
 _ANY = text(r"[^\x00-\x1f\x7f]+", "one line of text")
 _NAME = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", "letters, digits, dots, hyphens, underscores")
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSettings:
-    """Whether events go to Kafka, below which topic prefix, and how to get there."""
-
-    enabled: bool = False
-    topic_prefix: str = "franc"
-    connection: KafkaConnection = field(default_factory=KafkaConnection)
-    origins: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 class Variable(NamedTuple):

@@ -6,18 +6,26 @@ Everything that is wrong is collected and told at once, with the line or variabl
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from franc_gitops.settings import sources
 from franc_gitops.settings.faults import Faults
 from franc_gitops.settings.forms import Unfit
-from franc_gitops.settings.kafka import KafkaSettings, read_kafka, variables
-from franc_gitops.settings.model import FILE_NAME, KEYS, LATER, PREFIX, SECRETS, Settings
+from franc_gitops.settings.model import (
+    FILE_NAME,
+    KEYS,
+    LATER,
+    PREFIX,
+    SECRETS,
+    KafkaSettings,
+    Settings,
+)
 from franc_gitops.settings.sources import Given
 from franc_gitops.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from franc_gitops.settings.sources import Variables
@@ -58,16 +66,25 @@ def load_settings(
     layers.take_variables(environment)
     layers.take_flags(flags or {})
     values = layers.read()
-    kafka = read_kafka((environment, dotenv), faults) if with_kafka else KafkaSettings()
+    warnings = (warning,) if warning else ()
+    settings = Settings(root=root, origins=layers.origins, warnings=warnings, **values)
+    if with_kafka:
+        settings = _with_kafka(settings, (environment, dotenv), faults)
     faults.raise_all()
-    return Settings(
-        root=root,
+    return settings
+
+
+def _with_kafka(settings: Settings, places: Sequence[Variables], faults: Faults) -> Settings:
+    from franc_gitops.settings.kafka import read_kafka
+
+    kafka = read_kafka(places, faults)
+    return replace(
+        settings,
         kafka_enabled=kafka.enabled,
         topic_prefix=kafka.topic_prefix,
         kafka=kafka.connection,
-        origins={**layers.origins, **kafka.origins},
-        warnings=(*([warning] if warning else []), *kafka.warnings),
-        **values,
+        origins={**settings.origins, **kafka.origins},
+        warnings=(*settings.warnings, *kafka.warnings),
     )
 
 
@@ -78,6 +95,8 @@ def load_kafka_settings(
     environ: Mapping[str, str] | None = None,
 ) -> KafkaSettings:
     """Read the KAFKA_* variables alone; raises SettingsError."""
+    from franc_gitops.settings.kafka import read_kafka
+
     dotenv, _ = sources.read_dotenv(find_root(start), is_tracked)
     faults = Faults()
     kafka = read_kafka((sources.read_environment(environ, start), dotenv), faults)
@@ -158,6 +177,8 @@ def _read_value(key: str, given: Given) -> object:
 
 def _refuse_key(key: str) -> tuple[str, str]:
     """Say why a key cannot stand in the file or in --set, and what to do instead."""
+    from franc_gitops.settings.kafka import variables
+
     variable = f"KAFKA_{key.upper().removeprefix('KAFKA_')}"
     if variable in variables():
         return _refuse_connection(key, variable)

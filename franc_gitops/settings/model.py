@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from franc_gitops.kafka_connection import KafkaConnection
 from franc_gitops.settings.forms import FOLDER, PINS, Form, one_of, text
 from franc_gitops.settings.rules import RULES
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from franc_gitops.kafka_connection import KafkaConnection
     from franc_gitops.model import Pin
     from franc_gitops.settings.rules import Rules
 
@@ -46,8 +46,25 @@ def _key(default: T, form: Form, meaning: str) -> T:
     return made
 
 
+def _no_connection() -> KafkaConnection:
+    """Give the defaults; imported here, because what needs no broker needs no such class."""
+    from franc_gitops.kafka_connection import KafkaConnection
+
+    return KafkaConnection()
+
+
 def _about(form: Form, meaning: str) -> Mapping[str, Any]:
     return {"form": form, "meaning": meaning}
+
+
+class KafkaSettings(NamedTuple):
+    """Whether events go to Kafka, below which topic prefix, and how to get there."""
+
+    enabled: bool
+    topic_prefix: str
+    connection: KafkaConnection
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +124,7 @@ class Settings:
 
     kafka_enabled: bool = False
     topic_prefix: str = "franc"
-    kafka: KafkaConnection = field(default_factory=KafkaConnection)
+    kafka: KafkaConnection = field(default_factory=_no_connection)
 
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
