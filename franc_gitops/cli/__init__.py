@@ -56,10 +56,10 @@ def _prepare() -> None:
 
 
 def _fill_closed_streams() -> None:
-    """Write into nothing what goes to a stream that was closed before the start (`>&-`)."""
-    for name in ("stdout", "stderr"):
+    """Let a stream that was closed before the start (`>&-`) lead nowhere instead of failing."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _run(arguments: Sequence[str], invocation: Invocation) -> int:
