@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from franc_gitops.cli.help import count, epilog, verb
 from franc_gitops.errors import Exit, UsageError
+from franc_gitops.reports import TopicRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from franc_gitops.cli.invocation import Invocation
-    from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicFinding, TopicWishes
 
 app = verb()
 
@@ -56,8 +57,8 @@ def create(
     output: _Output = "text",
 ) -> int:
     """Create the topics that are missing; those that exist stay as they are."""
-    kafka = _open(context.obj)
-    return _show(kafka.create(_wishes(partitions, retention_days, replication)), output, context)
+    wishes = _wishes(partitions, retention_days, replication)
+    return _show(_look(context.obj, wishes, create=True), output, context)
 
 
 @app.command(
@@ -83,12 +84,15 @@ def check(
 
     Exits with 1 if a topic is missing, or could lose what it holds.
     """
-    kafka = _open(context.obj)
-    return _show(kafka.check(_wishes(partitions, retention_days, replication)), output, context)
+    wishes = _wishes(partitions, retention_days, replication)
+    return _show(_look(context.obj, wishes, create=False), output, context)
 
 
-def _open(invocation: Invocation) -> KafkaTopics:
-    from franc_gitops.wiring import open_topics
+def _look(
+    invocation: Invocation, wishes: Mapping[str, int | None], *, create: bool
+) -> list[TopicRow]:
+    """Compare the topics with what they should be, after creating those that are missing."""
+    from franc_gitops.wiring import open_topics, topic_wishes
 
     settings = invocation.settings()
     if not settings.kafka_enabled:
@@ -96,17 +100,28 @@ def _open(invocation: Invocation) -> KafkaTopics:
             "there are no topics: Kafka is not enabled",
             hint="set KAFKA_ENABLED=true and KAFKA_BOOTSTRAP_SERVERS",
         )
-    return open_topics(settings)
+    topics = open_topics(settings)
+    wanted = topic_wishes(**wishes)
+    found = topics.create(wanted) if create else topics.check(wanted)
+    return [
+        TopicRow(
+            topic=finding.plan.name,
+            state=finding.state.value,
+            partitions=finding.plan.partitions,
+            replication=finding.plan.replication,
+            config=finding.plan.config,
+            differences=[asdict(difference) for difference in finding.differences],
+        )
+        for finding in found
+    ]
 
 
-def _wishes(partitions: str, retention_days: str, replication: str) -> TopicWishes:
-    from franc_gitops.wiring import topic_wishes
-
-    return topic_wishes(
-        event_partitions=_number("--partitions", partitions, least=1),
-        retention_days=_number("--retention-days", retention_days, least=-1),
-        replication=_number("--replication", replication, least=1),
-    )
+def _wishes(partitions: str, retention_days: str, replication: str) -> dict[str, int | None]:
+    return {
+        "event_partitions": _number("--partitions", partitions, least=1),
+        "retention_days": _number("--retention-days", retention_days, least=-1),
+        "replication": _number("--replication", replication, least=1),
+    }
 
 
 def _number(option: str, text: str, *, least: int) -> int | None:
@@ -121,16 +136,16 @@ def _number(option: str, text: str, *, least: int) -> int | None:
     return number
 
 
-def _show(found: Sequence[TopicFinding], output: str, context: typer.Context) -> int:
+def _show(found: Sequence[TopicRow], output: str, context: typer.Context) -> int:
     from franc_gitops.reports import renderer
 
     invocation = context.obj
     invocation.write(renderer("topics", output)(found, invocation.look()))
-    bad = [finding for finding in found if _is_bad(finding)]
+    bad = [row for row in found if _is_bad(row)]
     invocation.say(f"topics: {count(len(found), 'topic')}, {len(bad)} not as they must be")
     return Exit.FINDINGS if bad else Exit.OK
 
 
-def _is_bad(finding: TopicFinding) -> bool:
+def _is_bad(row: TopicRow) -> bool:
     """Tell whether a topic is missing, or has a setting that puts a promise of ours at risk."""
-    return finding.state == "missing" or any(d.severity == "error" for d in finding.differences)
+    return row.state == "missing" or any(d["severity"] == "error" for d in row.differences)

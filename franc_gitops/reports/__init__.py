@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from franc_gitops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
@@ -63,6 +63,21 @@ class Check(NamedTuple):
     message: str
     hint: str = ""
     code: str = ""
+
+
+class TopicRow(NamedTuple):
+    """Subject `topics` holds these: a topic as it should be, and how it differs from that.
+
+    `state` is ok, created, differs or missing; a difference has setting, expected, found,
+    severity and hint.
+    """
+
+    topic: str
+    state: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+    differences: Sequence[Mapping[str, str]]
 
 
 def formats(subject: str) -> list[str]:

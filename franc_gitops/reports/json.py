@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from franc_gitops.eventlogs.kafka.topics import TopicFinding
     from franc_gitops.model import Event
     from franc_gitops.pipeline.actions import Action
-    from franc_gitops.reports import Check, Done, Findings, Look, Planned
+    from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
     from franc_gitops.settings.effective import Effective
 
 encode = JSONEncoder(ensure_ascii=False).encode
@@ -126,23 +124,11 @@ def checks(found: Iterable[Check], _look: Look) -> Iterator[str]:
     yield "]\n"
 
 
-def topics(found: Iterable[TopicFinding], _look: Look) -> Iterator[str]:
+def topics(found: Iterable[TopicRow], _look: Look) -> Iterator[str]:
     """Show topics and how they differ from what they should be."""
     yield "["
-    yield from _list(_topic(finding) for finding in found)
+    yield from _list({**row._asdict(), "config": dict(row.config)} for row in found)
     yield "]\n"
-
-
-def _topic(finding: TopicFinding) -> dict[str, Any]:
-    plan = finding.plan
-    return {
-        "topic": plan.name,
-        "state": finding.state,
-        "partitions": plan.partitions,
-        "replication": plan.replication,
-        "config": dict(plan.config),
-        "differences": [asdict(difference) for difference in finding.differences],
-    }
 
 
 def _object(head: dict[str, Any], name: str, entries: Iterable[Any]) -> Iterator[str]:

@@ -8,10 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.eventlogs import Record
-    from franc_gitops.eventlogs.kafka.topics import TopicFinding
     from franc_gitops.model import Problem
     from franc_gitops.pipeline.actions import Action
-    from franc_gitops.reports import Check, Done, Findings, Look, Planned
+    from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
     from franc_gitops.settings.effective import Effective
 
 _COLORS = {
@@ -163,18 +162,17 @@ def checks(found: Iterable[Check], look: Look) -> Iterator[str]:
             yield f"{_paint('         hint:', 'hint', look)} {printable(check.hint)}\n"
 
 
-def topics(found: Iterable[TopicFinding], look: Look) -> Iterator[str]:
+def topics(found: Iterable[TopicRow], look: Look) -> Iterator[str]:
     """Show topics, and how they differ from what they should be."""
-    for finding in found:
-        plan, state = finding.plan, _paint(f"{finding.state:<7}", finding.state, look)
-        size = f"partitions {plan.partitions}, replicas {plan.replication}"
-        policy = plan.config.get("cleanup.policy", "")
-        yield f"{state}  {plan.name}  {size}, {policy}\n"
-        for difference in finding.differences:
-            severity = _paint(difference.severity, difference.severity, look)
-            is_but = f"is {difference.found}, should be {difference.expected}"
-            yield f"         {severity}: {difference.setting} {is_but}\n"
-            yield f"{_paint('         hint:', 'hint', look)} {printable(difference.hint)}\n"
+    for row in found:
+        state = _paint(f"{row.state:<7}", row.state, look)
+        size = f"partitions {row.partitions}, replicas {row.replication}"
+        yield f"{state}  {row.topic}  {size}, {row.config.get('cleanup.policy', '')}\n"
+        for difference in row.differences:
+            severity = _paint(difference["severity"], difference["severity"], look)
+            is_but = f"is {difference['found']}, should be {difference['expected']}"
+            yield f"         {severity}: {difference['setting']} {is_but}\n"
+            yield f"{_paint('         hint:', 'hint', look)} {printable(difference['hint'])}\n"
 
 
 # --- config ---------------------------------------------------------------------------------
