@@ -235,21 +235,29 @@ Field: TypeAlias = Text | Names | Rows
 
 def accept_mapping(fields: Sequence[Field]) -> Callable[[Fields], bool]:
     """Give a function that tells whether a mapping has the fields it must and no other."""
-    known = {field.name for field in fields}
-    required = [(field.name, field.compile()) for field in fields if field.required]
-    optional = [(field.name, field.compile()) for field in fields if not field.required]
+    accepts = {field.name: _accept_member(field) for field in fields}
+    required = frozenset(field.name for field in fields if field.required)
 
     def accept(mapping: Fields) -> bool:
-        for name, accepts in required:
-            if not accepts(mapping.get(name)):
-                return False
-        for name, accepts in optional:
-            value = mapping.get(name)
-            if value is not None and not accepts(value):
-                return False
-        return known.issuperset(mapping)
+        try:
+            for name, value in mapping.items():
+                if not accepts[name](value):
+                    return False
+        except (KeyError, TypeError):  # an unknown field; a list where a set of texts is asked
+            return False
+        return required.issubset(mapping)
 
     return accept
+
+
+def _accept_member(field: Field) -> Callable[[Value], bool]:
+    """Give a function that tells whether a member is right; a TypeError means no."""
+    accepts = field.compile()
+    if isinstance(field, Text) and isinstance(field.rule, tuple):
+        accepts = frozenset(field.rule).__contains__
+    if field.required:
+        return accepts
+    return lambda value: value is None or accepts(value)
 
 
 def explain_mapping(
