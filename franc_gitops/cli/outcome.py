@@ -20,9 +20,9 @@ def check_files(
 ) -> None:
     """Warn of files that are not committed; refuse to call it fine when there are no files."""
     snapshot = plan.situation.snapshot
-    if snapshot.uncommitted:
-        named = ", ".join(snapshot.uncommitted[:_NAMED])
-        more = len(snapshot.uncommitted) - _NAMED
+    if uncommitted := snapshot.uncommitted:
+        named = ", ".join(uncommitted[:_NAMED])
+        more = len(uncommitted) - _NAMED
         also = f" and {more} more" if more > 0 else ""
         invocation.warn(f"not committed, and therefore not looked at: {named}{also}")
     if not snapshot.files and not snapshot.problems and not allow_empty:
