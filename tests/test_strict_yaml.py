@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from franc_gitops.errors import UsageError
 from franc_gitops.problems import CODES
 from franc_gitops.strict_yaml import Limits, Refused, dump, examine, field_path, load, scalar
 
@@ -225,6 +227,17 @@ def test_what_is_not_there_has_the_place_of_what_is_around_it() -> None:
     document = examine(b"a: 1\nl:\n  - x: 1\n").documents[0]
     assert document.key_place(("l", 0, "y")) == (3, 5)
     assert document.value_place(("z",)) == (1, 1)
+
+
+# --- libyaml ----------------------------------------------------------------------------------
+
+
+def test_a_missing_libyaml_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml._yaml", None)
+    assert load(b"plain: files need no parser\n")
+    with pytest.raises(UsageError, match="without libyaml") as caught:
+        load(b"a: {b: c}\n")
+    assert "pip install" in caught.value.hint
 
 
 # --- limits ------------------------------------------------------------------------------------

@@ -330,7 +330,7 @@ def test_the_work_of_a_lost_worker_is_done_again(
     check_file = Checks.check_file
 
     def die_elsewhere(self: Checks, path: str, data: bytes) -> object:
-        if os.getpid() != here and path.endswith("7.yaml"):
+        if os.getpid() != here and path > "requests/0250.yaml":
             os._exit(9)
         return check_file(self, path, data)
 
@@ -355,10 +355,36 @@ def test_no_worker_outlives_the_validation(two_workers: None) -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_a_process_with_threads_does_not_fork() -> None:
+def test_workers_can_be_started_before_there_is_a_thread(two_workers: None) -> None:
+    files = make_files(300)
+    validator = FileValidator(reader(files), CHECKS)
+    validator.prepare(300)
+    thread, stop = start_thread()
+    try:
+        found = validator([SourceFile(path, "") for path in files])
+    finally:
+        stop.set()
+        thread.join()
+    assert found == run(300, 0)
+
+
+def test_workers_that_were_started_in_vain_end(two_workers: None) -> None:
+    validator = FileValidator(reader({}), CHECKS)
+    validator.prepare(300)
+    validator.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def start_thread() -> tuple[threading.Thread, threading.Event]:
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()
+    return thread, stop
+
+
+def test_a_process_with_threads_does_not_fork() -> None:
+    thread, stop = start_thread()
     try:
         assert workers.spare_processors() == 0
     finally:

@@ -119,13 +119,13 @@ class FileValidator:
             found.documents += documents
 
     def _collect(self, share: _Share, found: _Found) -> None:
-        """Take a worker's results; do the work anew if the worker was lost."""
-        results = share.worker.finish()
-        if results is None:
-            self._judge(self.read(share.files), found)
-        else:
-            for rows in results:
-                found.add_rows(rows)
+        """Take a worker's results; do the rest of its work if it was lost."""
+        done = 0
+        for rows in share.worker.finish():
+            found.add_rows(rows)
+            done += 1
+        for files in share.batches[done:]:
+            self._judge(self.read(files), found)
 
 
 def find_repeated(requests: Iterable[Request]) -> Iterator[Problem]:
@@ -181,12 +181,12 @@ class _Share:
 
     def __init__(self, worker: Worker[list[Content], _Rows]) -> None:
         self.worker = worker
-        self.files: list[SourceFile] = []
+        self.batches: list[list[SourceFile]] = []
 
     def offer(self, batch: list[Content]) -> bool:
         taken = self.worker.offer(batch)
         if taken:
-            self.files += [file for file, _ in batch]
+            self.batches.append([file for file, _ in batch])
         return taken
 
 

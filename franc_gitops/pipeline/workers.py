@@ -17,7 +17,7 @@ import threading
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, NoReturn, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 Batch = TypeVar("Batch")
@@ -71,14 +71,12 @@ class Worker(Generic[Batch, Result]):
         self._send(batch)
         return True
 
-    def finish(self) -> list[Result] | None:
-        """Wait for all results, in the order of the batches; None if the worker was lost."""
+    def finish(self) -> Iterator[Result]:
+        """Yield the results in the order of the batches; fewer of them if the worker was lost."""
         self._send(_END)
-        encoded = self._results.read()
-        if self._is_lost or not encoded:
-            return None
-        frames: list[bytes] = pickle.loads(encoded)  # noqa: S301 - from a copy of ourselves
-        return [pickle.loads(frame) for frame in frames]  # noqa: S301
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):
+            while True:
+                yield pickle.load(self._results)  # noqa: S301 - from a copy of ourselves
 
     def _send(self, batch: Batch | None) -> None:
         try:
@@ -120,7 +118,7 @@ def _work_and_exit(
         while (batch := pickle.load(batches)) is not _END:  # noqa: S301 - from our own parent
             os.write(ready.fileno(), b".")
             frames.append(pickle.dumps(work(batch), pickle.HIGHEST_PROTOCOL))
-        pickle.dump(frames, results, pickle.HIGHEST_PROTOCOL)
+        results.writelines(frames)
         results.flush()
     finally:
         os._exit(0)
