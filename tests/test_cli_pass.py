@@ -189,6 +189,12 @@ def test_a_commit_without_requests_is_exit_2_unless_that_is_fine(
     assert project.run(verb, "--allow-empty").returncode == 0
 
 
+def test_a_misspelt_folder_costs_no_status_file(project: Project) -> None:
+    published(project, 2)
+    assert project.run("publish", "--set", "requests_dir=request").returncode == 2
+    assert len(project.status_files()) == 2
+
+
 def test_a_request_that_waits_for_its_time_is_no_finding(project: Project) -> None:
     later = f"{request_text(2)}not_before: 2999-01-01T00:00:00Z\n"
     project.clone.commit({"requests/a.yaml": later})

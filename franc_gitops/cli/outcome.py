@@ -15,22 +15,27 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def check_files(
-    plan: Plan, settings: Settings, invocation: Invocation, *, allow_empty: bool
-) -> None:
-    """Warn of files that are not committed; refuse to call it fine when there are no files."""
+def check_files(plan: Plan, settings: Settings, *, allow_empty: bool) -> None:
+    """Refuse to go on without a single request file: a folder may be misspelt.
+
+    Publishing would remove every status file for it, and a check would be green.
+    """
     snapshot = plan.situation.snapshot
-    if uncommitted := snapshot.uncommitted:
-        named = ", ".join(uncommitted[:_NAMED])
-        more = len(uncommitted) - _NAMED
-        also = f" and {more} more" if more > 0 else ""
-        invocation.warn(f"not committed, and therefore not looked at: {named}{also}")
     if not snapshot.files and not snapshot.problems and not allow_empty:
         where = f"at commit {plan.commit[:12]}" if plan.commit else f"in {settings.root}"
         raise UsageError(
             f"there is no request file below {settings.requests_dir}/ {where}",
             hint="check requests_dir; with --allow-empty this is fine",
         )
+
+
+def name_uncommitted(plan: Plan, invocation: Invocation) -> None:
+    """Warn of request files that are not committed, and therefore not part of the plan."""
+    if uncommitted := plan.situation.snapshot.uncommitted:
+        named = ", ".join(uncommitted[:_NAMED])
+        more = len(uncommitted) - _NAMED
+        also = f" and {more} more" if more > 0 else ""
+        invocation.warn(f"not committed, and therefore not looked at: {named}{also}")
 
 
 def code_of_plan(plan: Plan, *, fail_on_warnings: bool) -> Exit:

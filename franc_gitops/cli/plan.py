@@ -51,7 +51,7 @@ def plan(
 
     Nothing is changed: the ledger is read, nobody is fenced, no status file is written.
     """
-    from franc_gitops.cli.outcome import check_files, code_of_plan, describe_plan
+    from franc_gitops.cli.outcome import check_files, code_of_plan, describe_plan, name_uncommitted
     from franc_gitops.reports import Planned, renderer
     from franc_gitops.wiring import Choices, open_pass
 
@@ -61,7 +61,8 @@ def plan(
     choices = Choices(revision=rev, worktree=worktree, strict=strict, write_back=False)
     with open_pass(settings, choices) as turn:
         made = turn.plan()
-        check_files(made, settings, invocation, allow_empty=allow_empty)
+        check_files(made, settings, allow_empty=allow_empty)
+        name_uncommitted(made, invocation)
         invocation.write(render(Planned(made, turn.publisher.ledger), invocation.look()))
     invocation.say(describe_plan(made))
     code = code_of_plan(made, fail_on_warnings=fail_on_warnings)

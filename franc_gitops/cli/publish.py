@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +62,7 @@ def publish(
     It may be run again at any time: it sends exactly what the event log does not know yet.
     A file with an error is held; every other file goes on.
     """
-    from franc_gitops.cli.outcome import check_files, code_of_report
+    from franc_gitops.cli.outcome import check_files, code_of_report, name_uncommitted
     from franc_gitops.cli.progress import progress_bar
     from franc_gitops.pipeline.rows import rows_of_actions
     from franc_gitops.reports import Done, renderer
@@ -79,8 +80,9 @@ def publish(
             progress=progress,
         )
         with open_pass(settings, choices) as turn:
+            turn.approve = partial(check_files, settings=settings, allow_empty=allow_empty)
             report = _run(turn.run, invocation)
-    check_files(report.plan, settings, invocation, allow_empty=allow_empty)
+    name_uncommitted(report.plan, invocation)
     facts = (report.plan, report.ledger, report.log_name, report.published)
     invocation.write(render(Done(report, rows_of_actions(*facts)), invocation.look()))
     _tell(report, settings, invocation)

@@ -51,7 +51,7 @@ def status(
 
     Exits with 1 if a request that is shown is Rejected, Failed or Stalled.
     """
-    from franc_gitops.cli.outcome import check_files
+    from franc_gitops.cli.outcome import check_files, name_uncommitted
     from franc_gitops.reports import renderer
     from franc_gitops.wiring import Choices, open_pass
 
@@ -62,7 +62,8 @@ def status(
     with open_pass(settings, choices) as turn:
         plan = turn.plan()
         if not wanted:
-            check_files(plan, settings, invocation, allow_empty=allow_empty)
+            check_files(plan, settings, allow_empty=allow_empty)
+            name_uncommitted(plan, invocation)
         rows = list(_chosen(turn, plan, set(wanted)) if wanted else _rows(turn, plan))
     if wanted and not rows and not allow_empty:
         raise UsageError(f"nothing is known of {', '.join(wanted)}", hint="franc-gitops status")

@@ -93,6 +93,8 @@ class Pass:
     guard: Guard
     write_back: WriteBack | None = None
     strict: bool = False
+    approve: Callable[[Plan], None] = field(default=lambda _: None)
+    """Looks at the plan before anything is published or written; raises to refuse."""
     warn: Callable[[str], None] = field(default=lambda _: None)
 
     def plan(self) -> Plan:
@@ -106,6 +108,7 @@ class Pass:
     def run(self) -> Report:
         """Publish what is missing and write the status files."""
         plan = self.plan()
+        self.approve(plan)
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
         try:
