@@ -87,7 +87,7 @@ class StatusIndex:
         """Write the cache if it has changed; failing to is no error, the next pass is slower."""
         if not self._dirty:
             return
-        new = self._file.with_name(f"{FILE_NAME}.{os.getpid()}")
+        new = self._file.with_name(f"{FILE_NAME}.{os.urandom(4).hex()}")
         try:
             with new.open("w", encoding="utf-8", newline="\n") as lines:
                 lines.write(_FORMAT)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops import pins as pins_file
 from franc_gitops.errors import WriteBackFailed
-from franc_gitops.status_files import is_ours
+from franc_gitops.status_files import HEADER, is_ours
 from franc_gitops.status_index import StatusIndex
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _SUFFIXES = (".yaml", ".yml")
 _TEMPORARY = ".franc-tmp-"
 _STALE_SECONDS = 3600
 _SHOWN_FAILURES = 10
+_HEADER_BYTES = len(HEADER.encode())
 
 
 class Written(NamedTuple):
@@ -91,18 +92,19 @@ class _Turn:
         self._strays: list[str] = []
         self._safe_folders: dict[str, OSError | None] = {}
         self._failures: list[tuple[str, str]] = []
+        self._temporary = f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}"
         self.written = self.unchanged = 0
 
     # --- what is there ------------------------------------------------------------------------
 
     def scan(self, keep: Callable[[str], bool], stale_before: float) -> None:
-        """Look at every file of the folder once, without opening any.
+        """Look at every file of the folder once, without opening any; follow no link.
 
         Temporary files that a killed write-back left before that time (seconds of the epoch)
         are removed; younger ones may still be written.
         """
         confirmed = 0
-        prefixes = [""]
+        prefixes = [""] if self._is_folder() else []
         while prefixes:
             prefix = prefixes.pop()
             for entry in self._list(prefix):
@@ -115,6 +117,17 @@ class _Turn:
                     _remove_if_stale(entry, stale_before)
         if confirmed < len(self._index):
             self._index.forget_others(lambda path: os.path.lexists(f"{self._folder}/{path}"))
+
+    def _is_folder(self) -> bool:
+        """Tell whether there is a folder to look at; what it would lead to is not ours."""
+        try:
+            _check_steps(self._root, Path(self._folder))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            self._fail(".", error)
+            return False
+        return True
 
     def _list(self, prefix: str) -> Iterator[os.DirEntry[str]]:
         try:
@@ -131,6 +144,8 @@ class _Turn:
             found = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             return False
+        if not stat.S_ISREG(found.st_mode):
+            return False  # a link or a FIFO is never opened; a file that is wanted replaces it
         if not keep(path) and path != pins_file.FILE_NAME:
             self._strays.append(path)
         elif self._index.confirm(path, found):
@@ -152,7 +167,7 @@ class _Turn:
 
     def _remove(self, path: str) -> bool:
         file = Path(self._folder, path)
-        if not is_ours(_read(file)):
+        if not is_ours(_read(file, most=_HEADER_BYTES)):
             return False
         file.unlink()
         for parent in file.parents:
@@ -177,11 +192,11 @@ class _Turn:
         content = status.render()
         self._check_folder(os.path.dirname(file))  # noqa: PTH120 - a path object for each costs
         exists = path in self._unknown or self._index.knows(path)
-        if exists and _read(Path(file)) == content:
+        if exists and _holds(file, content):
             self._index.put(path, os.lstat(file), status.tag)
             self.unchanged += 1
             return
-        self._index.put(path, _replace(file, content), status.tag)
+        self._index.put(path, _replace(file, content, self._temporary), status.tag)
         self.written += 1
 
     def write_pins(self, pins: Sequence[Pin]) -> None:
@@ -192,8 +207,8 @@ class _Turn:
         content = pins_file.encode(pins)
         try:
             self._check_folder(self._folder)
-            if not os.path.lexists(file) or _read(Path(file)) != content:
-                _replace(file, content)
+            if not _holds(file, content):
+                _replace(file, content, self._temporary)
         except OSError as error:
             self._fail(pins_file.FILE_NAME, error)
 
@@ -240,21 +255,27 @@ def _remove_if_stale(entry: os.DirEntry[str], before: float) -> None:
 
 def _make_folder(root: Path, folder: Path) -> None:
     """Make a folder below `root` step by step; a link or a file in the way is an error."""
+    try:
+        _check_steps(root, folder)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_steps(root, folder)
+
+
+def _check_steps(root: Path, folder: Path) -> None:
+    """Raise an error if anything from `root` down to a folder is a link or a file."""
     at = root
     for name in folder.relative_to(root).parts:
         at /= name
-        with suppress(FileExistsError):
-            at.mkdir()
         if not stat.S_ISDIR(at.lstat().st_mode):
             raise NotADirectoryError(errno.ENOTDIR, f"{at} is a link or a file, not a folder")
 
 
-def _replace(file: str, content: bytes) -> os.stat_result:
+def _replace(file: str, content: bytes, temporary: str) -> os.stat_result:
     """Write a file whole or not at all, and give what it then is."""
-    folder, name = os.path.split(file)
-    new = f"{folder}/{_TEMPORARY}{os.getpid()}-{name}"
+    new = f"{os.path.dirname(file)}/{temporary}"  # noqa: PTH120
     try:
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
         try:
             if os.write(handle, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -269,7 +290,16 @@ def _replace(file: str, content: bytes) -> os.stat_result:
     return found
 
 
-def _read(file: Path) -> bytes:
+def _holds(file: str, content: bytes) -> bool:
+    """Tell whether a file says this already; one that cannot be read does not."""
+    try:
+        return _read(Path(file), most=len(content) + 1) == content
+    except OSError:
+        return False
+
+
+def _read(file: Path, most: int) -> bytes:
+    """Read the beginning of a regular file."""
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as content:
-        return content.read()
+        return content.read(most)
