@@ -61,5 +61,7 @@ def schema(
 def _all_schemas(settings: Settings) -> Mapping[str, dict[str, Any]]:
     from franc_gitops import schemas
     from franc_gitops.settings.schema import configuration_schema
+    from franc_gitops.status_schema import status_schema
 
-    return {**schemas.all_schemas(settings.rules), "config": configuration_schema()}
+    own = {"status": status_schema(), "config": configuration_schema()}
+    return {**schemas.all_schemas(settings.rules), **own}
