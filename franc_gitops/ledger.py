@@ -173,12 +173,15 @@ class _Values:
         self._end = 0
         self._chunk = b""
         self._chunk_start = 0
+        self._is_elsewhere = False
 
     def put(self, request_id: str, value: bytes) -> bool:
         """Keep a value; tell whether it is new."""
         if request_id in self._places and self[request_id] == value:
             return False
-        self._file.seek(self._end)
+        if self._is_elsewhere:  # a seek empties the buffer, so only where one is needed
+            self._file.seek(self._end)
+            self._is_elsewhere = False
         self._file.write(value)
         self._places[request_id] = self._end << _LENGTH_BITS | len(value)
         self._end += len(value)
@@ -188,13 +191,18 @@ class _Values:
         place, length = divmod(self._places[request_id], 1 << _LENGTH_BITS)
         start = place - self._chunk_start
         if start < 0 or start + length > len(self._chunk):
-            self._file.seek(place)
-            self._chunk = self._file.read(max(_CHUNK_BYTES, length))
-            self._chunk_start, start = place, 0
+            self._read_chunk(place, length)
+            start = 0
         return self._chunk[start : start + length]
 
+    def _read_chunk(self, place: int, length: int) -> None:
+        self._is_elsewhere = True
+        self._file.seek(place)
+        self._chunk = self._file.read(max(_CHUNK_BYTES, length))
+        self._chunk_start = place
+
     def items(self) -> Iterator[tuple[str, bytes]]:
-        return ((request_id, self[request_id]) for request_id in self._places)
+        return zip(self._places, map(self.__getitem__, self._places), strict=True)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from franc_gitops.model import Problem, Request
     from franc_gitops.pipeline.actions import Action, Plan
 
-_RENDERING = b"1 "
+_RENDERING = 1
 """Change it with the form of the status files, so that all of them are written again."""
 
 
@@ -83,11 +83,9 @@ class _Projection:
         return blob in self._ledger.raw(action.request_id)
 
     def _tag(self, path: str, request_ids: Sequence[str]) -> str:
-        digest = blake2b(_RENDERING, digest_size=12)
-        digest.update(f"{self._log} {path} ".encode())
-        for request_id in request_ids:
-            digest.update(self._ledger.raw(request_id))
-        return digest.hexdigest()
+        values = b"".join([self._ledger.raw(request_id) for request_id in request_ids])
+        key = f"{_RENDERING} {self._log} {path} ".encode()
+        return blake2b(key + values, digest_size=12).hexdigest()
 
     def _of_ledger(self, path: str, request_ids: Sequence[str]) -> bytes:
         entries = [decode(self._ledger.raw(request_id)) for request_id in request_ids]
