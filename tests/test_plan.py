@@ -216,7 +216,7 @@ def test_a_new_file_gives_way_to_a_published_one(world: World) -> None:
     world.publish(ONE)
     other = replace(ONE, path="requests/other.yaml", digest="sha256:other", revision=2)
     plan = world.plan(ONE, other)
-    assert outcome(plan) == [("hold", "Completed")]
+    assert outcome(plan) == [("hold", "Rejected")]
     assert codes(plan) == [("FRN301", "requests/other.yaml")]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from franc_gitops.errors import (
+    EventLogRefused,
     EventLogUnreachable,
     FencedTooLong,
     PartlyPublished,
@@ -95,7 +96,6 @@ class Pass:
     strict: bool = False
     approve: Callable[[Plan], None] = field(default=lambda _: None)
     """Looks at the plan before anything is published or written; raises to refuse."""
-    warn: Callable[[str], None] = field(default=lambda _: None)
 
     def plan(self) -> Plan:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
@@ -114,6 +114,10 @@ class Pass:
         try:
             plan = self.publisher.publish(plan, self._replan)
         except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
+            failure, plan = error, self._last_plan
+        except EventLogRefused as error:
+            if not self.publisher.published:
+                raise
             failure, plan = error, self._last_plan
         report = Report(
             plan,

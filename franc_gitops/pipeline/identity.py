@@ -29,9 +29,9 @@ def copy_problems(comparison: Comparison) -> Iterator[Problem]:
         )
 
 
-def identity_problems(
+def repeated_requests(
     requests: Sequence[Request], entries: Mapping[str, LedgerEntry | None], comparison: Comparison
-) -> Iterator[Problem]:
+) -> Iterator[tuple[Request, Problem]]:
     """Find requests that stand in several places; one that is published and unchanged stays."""
     claims: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
@@ -41,13 +41,13 @@ def identity_problems(
         if entry is not None and request_id not in comparison.astray:
             where = _settled_path(request_id, entry, comparison)
             for request in claimants:
-                yield _repeated(request, f"{where}, where it is published")
+                yield request, _repeated(request, f"{where}, where it is published")
         elif len(claimants) > 1:
             kept = _published_unchanged(claimants, entry)
             for request in claimants:
                 others = [f"{o.path}:{o.place.line}" for o in claimants if o is not request]
                 if request is not kept:
-                    yield _repeated(request, ", ".join(others))
+                    yield request, _repeated(request, ", ".join(others))
 
 
 def _settled_path(request_id: str, entry: LedgerEntry, comparison: Comparison) -> str:

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
 from franc_gitops.pipeline.actions import Action, Kind, Plan
 from franc_gitops.pipeline.deliver import events_of, size_problems
-from franc_gitops.pipeline.identity import copy_problems, identity_problems
+from franc_gitops.pipeline.identity import copy_problems, repeated_requests
 from franc_gitops.pipeline.lifecycle import judge
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from franc_gitops.ledger import Comparison, Ledger
+    from franc_gitops.ledger import Comparison, Ledger, LedgerEntry
     from franc_gitops.model import Problem, Request
     from franc_gitops.pipeline.actions import Situation
 
@@ -31,12 +31,17 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     """Decide what becomes of every request at the commit."""
     requests = [r for r in situation.validated.requests if r.path in comparison.unknown]
     entries = {r.request_id: ledger.get(r.request_id) for r in requests if r.request_id in ledger}
-    verdicts = [judge(r, entries.get(r.request_id), situation) for r in requests]
+    repeated = list(repeated_requests(requests, entries, comparison))
+    strangers = _strangers(repeated, entries, comparison)
+    verdicts = [
+        judge(r, None if strangers and r in strangers else entries.get(r.request_id), situation)
+        for r in requests
+    ]
     problems = [
         *(p for p in situation.validated.problems if p.path in comparison.unknown),
         *situation.snapshot.problems,
         *copy_problems(comparison),
-        *identity_problems(requests, entries, comparison),
+        *(found for _, found in repeated),
         *(found for _, found in verdicts if found),
     ]
     bad = {p.path for p in problems if p.is_error}
@@ -50,6 +55,20 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     actions.sort(key=_sending_order(situation))
     problems.sort(key=lambda p: p.sort_key)
     return Plan(situation, comparison, tuple(actions), tuple(problems))
+
+
+def _strangers(
+    repeated: Sequence[tuple[Request, Problem]],
+    entries: Mapping[str, LedgerEntry | None],
+    comparison: Comparison,
+) -> set[Request]:
+    """Find repeated requests that the ledger's entry is not about, but another place."""
+    return {
+        request
+        for request, _ in repeated
+        if (entry := entries.get(request.request_id)) is not None
+        and (request.request_id not in comparison.astray or request.path != entry.path)
+    }
 
 
 def _hold(action: Action, bad: set[str], *, strict: bool) -> Action:

@@ -77,7 +77,7 @@ class _Projection:
 
     def _published(self, action: Action) -> bool:
         """Whether the ledger alone says all about the request, this file's content included."""
-        if action.request_id not in self._ledger:
+        if not _is_known(action) or action.request_id not in self._ledger:
             return False
         blob = self._plan.situation.snapshot.files.get(action.path, "-").encode()
         return blob in self._ledger.raw(action.request_id)
@@ -97,7 +97,7 @@ class _Projection:
     def _of_plan(self, path: str, actions: Sequence[Action], problems: Sequence[Problem]) -> bytes:
         rows, phases = [], []
         for action in actions:
-            entry = self._ledger.get(action.request_id)
+            entry = entry_of(action, self._ledger)
             if entry is not None:
                 rows.append(published_row(entry, self._log))
                 phases.append(entry.phase)
@@ -113,6 +113,15 @@ class _Projection:
         return unpublished_row(
             request, action.phase, _sentence(action), provenance.commit, self._log
         )
+
+
+def entry_of(action: Action, ledger: Ledger) -> LedgerEntry | None:
+    """Give what the ledger now knows of an action's request; None if it is about another place."""
+    return ledger.get(action.request_id) if _is_known(action) else None
+
+
+def _is_known(action: Action) -> bool:
+    return action.sends or action.entry is not None
 
 
 def _sentence(action: Action) -> str:

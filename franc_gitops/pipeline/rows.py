@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
-from franc_gitops.pipeline.project import published_row, unpublished_row
+from franc_gitops.pipeline.project import entry_of, published_row, unpublished_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def rows_of_retired(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[
 
 
 def _row(action: Action, plan: Plan, ledger: Ledger, log_name: str) -> dict[str, Any] | None:
-    entry = ledger.get(action.request_id) if action.request_id else None
+    entry = entry_of(action, ledger)
     if entry is not None:
         return published_row(entry, log_name)
     if action.request is None:
