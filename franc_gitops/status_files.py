@@ -33,7 +33,8 @@ def render(
         lines += _request_lines(request)
     lines += _list_lines("", "problems", problems)
     lines.append("")
-    return "\n".join(lines).encode()
+    # Half of a surrogate pair, which a worker's JSON may hold, cannot be written as UTF-8.
+    return "\n".join(lines).encode(errors="replace")
 
 
 def is_ours(content: bytes) -> bool:
@@ -69,7 +70,7 @@ def _flow(value: object) -> str:
     if kind is int:
         return str(value)
     if kind is dict:
-        members = [f"{name}: {_flow(member)}" for name, member in value.items()]  # type: ignore[attr-defined]
+        members = [f"{_text(name)}: {_flow(member)}" for name, member in value.items()]  # type: ignore[attr-defined]
         return f"{{{', '.join(members)}}}"
     if kind is list or kind is tuple:
         return f"[{', '.join(map(_flow, value))}]"  # type: ignore[call-overload]
