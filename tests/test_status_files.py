@@ -113,7 +113,8 @@ def test_every_reader_finds_the_values_that_were_meant() -> None:
     ["NO", "on", "010", "1:30", "1_000", "1.10", "2024-07-09", "~", "", "null", "0x1f", "1e5", ".5",
      "<<", "=", "- a", "a: b", "a #b", "{a", "[a", "*a", "&a", "!a", "|", ">", "%a", "@a", "`a",
      '"', "\\", "\n", "a\nb", "\t", " a", "a ", "\x85", "\u2028", "\ufeff", "\x00", "📡", "ü", "?",
-     "'", "---", "...", "a,b", "a]b", "nan", ".inf", "-1", "+1", "0o7", "true", "Yes", "y", "\u202e"],
+     "'", "---", "...", "a,b", "a]b", "nan", ".inf", "-1", "+1", "0o7", "true", "Yes", "y",
+     "\u202e"],
 )  # fmt: skip
 def test_text_stays_text_wherever_it_stands(text: str) -> None:
     check_round_trip(text)
