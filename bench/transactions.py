@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from franc_gitops.eventlogs import Committed, Recorder, Session, Target
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Event
-    from franc_gitops.pipeline import Plan
+    from franc_gitops.pipeline.actions import Plan
 
 TRANSACTIONS = "transactions"
 BARE = "bare producer"

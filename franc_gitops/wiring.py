@@ -14,9 +14,9 @@ from franc_gitops.clock import SystemClock
 from franc_gitops.errors import RepositoryError, SettingsError
 from franc_gitops.events import Envelope
 from franc_gitops.model import SourceFile
-from franc_gitops.pipeline import Pass
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.publish import Publisher, no_progress
+from franc_gitops.pipeline.turn import Pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from franc_gitops.eventlogs.kafka.probes import KafkaProbes
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
     from franc_gitops.model import Pin, Problem
-    from franc_gitops.pipeline import WriteBack
     from franc_gitops.pipeline.publish import Progress
+    from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.repositories import RequestRepository
     from franc_gitops.settings import Settings
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from franc_gitops.errors import Exit, UsageError
-from franc_gitops.pipeline import Kind
+from franc_gitops.pipeline.actions import Kind
 
 if TYPE_CHECKING:
     from franc_gitops.cli.invocation import Invocation
-    from franc_gitops.pipeline import Plan, Report
+    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.turn import Report
     from franc_gitops.settings import Settings
 
 _NAMED = 5

@@ -11,7 +11,7 @@ from franc_gitops.cli.help import epilog, verb
 from franc_gitops.errors import Exit
 
 if TYPE_CHECKING:
-    from franc_gitops.pipeline import Plan
+    from franc_gitops.pipeline.actions import Plan
 
 app = verb()
 

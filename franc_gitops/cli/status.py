@@ -13,7 +13,8 @@ from franc_gitops.errors import Exit, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from franc_gitops.pipeline import Pass, Plan
+    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.turn import Pass
 
 app = verb()
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
-    from franc_gitops.pipeline import Plan, Report
+    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.turn import Report
 
 
 class Look(NamedTuple):

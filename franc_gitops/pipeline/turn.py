@@ -1,0 +1,176 @@
+"""The pass: snapshot → load → validate → plan → publish → write back. Once, or for ever.
+
+This module alone knows the order of the stages. A CI job runs one pass; a daemon runs the
+same pass in a loop and keeps the publisher between turns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from franc_gitops.errors import (
+    EventLogRefused,
+    EventLogUnreachable,
+    FencedTooLong,
+    PartlyPublished,
+    WriteBackFailed,
+)
+from franc_gitops.model import SourceFile, Validated
+from franc_gitops.pipeline.actions import Plan, Situation
+from franc_gitops.pipeline.plan import make_plan
+from franc_gitops.pipeline.project import project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from franc_gitops.clock import Clock
+    from franc_gitops.errors import FrancError
+    from franc_gitops.events import Envelope
+    from franc_gitops.ledger import Comparison, Ledger
+    from franc_gitops.model import LogIdentity, Pin, Provenance, Snapshot
+    from franc_gitops.pipeline.guard import Guard
+    from franc_gitops.pipeline.project import StatusFile
+    from franc_gitops.pipeline.publish import Publisher
+    from franc_gitops.pipeline.writeback import Written
+    from franc_gitops.repositories import RequestRepository
+
+
+class Validator(Protocol):
+    """Loads and validates files; each file by itself, without the rules over the set."""
+
+    def prepare(self, files: int, /) -> None:
+        """Get ready for at most so many files; called before the event log is opened."""
+        ...
+
+    def __call__(self, files: Sequence[SourceFile], /) -> Validated:
+        """Give requests and problems of the files."""
+        ...
+
+
+class WriteBack(Protocol):
+    """Makes the status files say what they must."""
+
+    def __call__(
+        self, wanted: Iterable[StatusFile], keep: Callable[[str], bool], pins: Sequence[Pin], /
+    ) -> Written:
+        """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
+
+        `keep` tells of a request file whether its status file stays.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a pass did; `failure` is what went wrong after the plan was made, if anything.
+
+    `published` are the request_ids that this pass committed.
+    """
+
+    plan: Plan
+    ledger: Ledger
+    log_name: str
+    published: frozenset[str] = frozenset()
+    written: Written | None = None
+    new_pins: tuple[Pin, ...] = ()
+    failure: FrancError | None = None
+
+    @property
+    def unsent(self) -> frozenset[str]:
+        """The request_ids that the plan sends and that are not committed."""
+        return frozenset(a.request_id for a in self.plan.sends) - self.published
+
+
+@dataclass
+class Pass:
+    """One turn from the repository to the status files, over opened ports."""
+
+    repository: RequestRepository
+    publisher: Publisher
+    validator: Validator
+    envelope: Envelope
+    clock: Clock
+    guard: Guard
+    write_back: WriteBack | None = None
+    strict: bool = False
+    approve: Callable[[Plan], None] = field(default=lambda _: None)
+    """Looks at the plan before anything is published or written; raises to refuse."""
+
+    def plan(self) -> Plan:
+        """Look at repository and ledger; say what a publication would do, and change nothing."""
+        snapshot = self.repository.snapshot()
+        self.validator.prepare(len(snapshot.files))
+        self.identity = self.publisher.log.identify()
+        self.pins = self.guard.check(self.identity)
+        return self._plan(snapshot, self.publisher.peek())
+
+    def run(self) -> Report:
+        """Publish what is missing and write the status files."""
+        plan = self.plan()
+        self.approve(plan)
+        self.publisher.guard = self._check_again
+        failure: FrancError | None = None
+        try:
+            plan = self.publisher.publish(plan, self._replan)
+        except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
+            failure, plan = error, self._last_plan
+        except EventLogRefused as error:
+            if not self.publisher.published:
+                raise
+            failure, plan = error, self._last_plan
+        report = Report(
+            plan,
+            self.publisher.ledger,
+            self.identity.name,
+            frozenset(self.publisher.published),
+            new_pins=tuple(pin for pin in self.pins if pin not in self.guard.pins),
+            failure=failure,
+        )
+        report = self._write(report)
+        plan.situation.snapshot.find_uncommitted()  # while the repository is still open
+        return report
+
+    def _check_again(self, identity: LogIdentity) -> None:
+        """Refuse to publish if the log is no longer the one that was planned against."""
+        replace(self.guard, pins=self.pins, accept=False).check(identity)
+
+    def _plan(self, snapshot: Snapshot, ledger: Ledger) -> Plan:
+        comparison = ledger.compare(snapshot.files)
+        unknown = [SourceFile(path, blob) for path, blob in comparison.unknown.items()]
+        validated = self.validator(unknown) if unknown else Validated()
+        self._situation = Situation(
+            snapshot,
+            validated,
+            self._provenance(snapshot, validated),
+            self.envelope,
+            self.clock.now(),
+            self.identity.max_record_bytes,
+            strict=self.strict,
+        )
+        return self._make(ledger, comparison)
+
+    def _provenance(self, snapshot: Snapshot, validated: Validated) -> dict[str, Provenance]:
+        paths = {request.path for request in validated.requests}
+        return dict(self.repository.provenance(snapshot, paths)) if paths else {}
+
+    def _replan(self, ledger: Ledger) -> Plan:
+        """Plan the same situation against a ledger that has moved on."""
+        return self._make(ledger, ledger.compare(self._situation.snapshot.files))
+
+    def _make(self, ledger: Ledger, comparison: Comparison) -> Plan:
+        self._last_plan = make_plan(self._situation, ledger, comparison)
+        return self._last_plan
+
+    def _write(self, report: Report) -> Report:
+        if self.write_back is None:
+            return report
+        files, acted_on = report.plan.situation.snapshot.files, report.plan.by_path
+        wanted = project(report.plan, report.ledger, report.log_name, report.unsent)
+        try:
+            written = self.write_back(
+                wanted, lambda path: path in files or path in acted_on, self.pins
+            )
+            return replace(report, written=written)
+        except WriteBackFailed as error:
+            return replace(report, failure=report.failure or error)
