@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from franc_gitops import pins
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import RepositoryError, SettingsError
 from franc_gitops.events import Envelope
-from franc_gitops.model import SourceFile
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.publish import Publisher, no_progress
 from franc_gitops.pipeline.turn import Pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from franc_gitops.eventlogs import EventLog
     from franc_gitops.eventlogs.kafka.probes import KafkaProbes
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
-    from franc_gitops.model import Pin, Problem
+    from franc_gitops.model import Pin
     from franc_gitops.pipeline.publish import Progress
     from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.repositories import RequestRepository
@@ -156,30 +155,6 @@ def open_write_back(settings: Settings) -> WriteBack | None:
         settings.state_dir,
         SystemClock(),
     )
-
-
-class RequestFiles(NamedTuple):
-    """Request files by the paths a user gave; `unmatched` are paths that lead to none."""
-
-    files: list[SourceFile]
-    problems: list[Problem]
-    unmatched: list[str]
-    read: Callable[[Iterable[SourceFile]], Iterator[tuple[SourceFile, bytes | Problem]]]
-
-
-def find_request_files(settings: Settings, paths: Sequence[str]) -> RequestFiles:
-    """Find files and, in folders, request files; what we write ourselves is passed over."""
-    from franc_gitops.repositories.directory import find_files
-    from franc_gitops.repositories.files import read_regular
-
-    ours = [settings.root / name for name in (settings.status_dir, settings.state_dir)]
-    found = find_files(paths, settings.root, skip=ours)
-
-    def read(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
-        return ((file, read_regular(found.files[file.path], file.path)) for file in files)
-
-    files = [SourceFile(path, "") for path in found.files]
-    return RequestFiles(files, found.problems, found.unmatched, read)
 
 
 def open_topics(settings: Settings) -> KafkaTopics:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.model import Problem, SourceFile, Validated
+    from franc_gitops.repositories.given import RequestFiles
     from franc_gitops.settings import Settings
-    from franc_gitops.wiring import RequestFiles
 
 app = verb()
 
@@ -59,13 +59,14 @@ def validate(
     Needs no git, no broker and no secret: KAFKA_* variables are not looked at.
     """
     from franc_gitops.reports import Findings, renderer
-    from franc_gitops.wiring import find_request_files
+    from franc_gitops.repositories.given import find_request_files
 
     invocation = context.obj
     render = renderer("findings", output)
     settings = invocation.settings(with_kafka=False)
     wanted = paths or [str(settings.root / settings.requests_dir)]
-    found = find_request_files(settings, [path for path in wanted if path != STDIN])
+    named = [path for path in wanted if path != STDIN]
+    found = find_request_files(settings.root, named, (settings.status_dir, settings.state_dir))
     if STDIN in wanted:
         found = _with_stdin(found)
     _check_matches(found, settings, allow_empty=allow_empty)
