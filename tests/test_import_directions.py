@@ -44,7 +44,8 @@ IMPORTERS = {
     "reports": {"cli", "daemon"},
     # Whether git tracks .env must be known before there are settings to wire anything with.
     "repositories.git": {"wiring", "cli.invocation", "kafka_integration"},
-    "repositories.directory": {"wiring"},
+    "repositories.directory": {"wiring", "repositories.given"},
+    "repositories.given": {"cli.validate"},
     "settings": {"wiring", "cli", "daemon", "explain", "kafka_integration", "reports"},
     "wiring": {"cli", "daemon"},
 }
