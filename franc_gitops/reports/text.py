@@ -105,13 +105,26 @@ def _action(action: Action, look: Look) -> str:
 
 
 def report(done: Done, look: Look) -> Iterator[str]:
-    """Show what became of each request that this pass touched."""
-    for problem in done.report.plan.problems:
+    """Show what became of each request that this pass touched; its events with --verbose."""
+    plan = done.report.plan
+    for problem in plan.problems:
         yield from _problem(problem, "", look)
-    actions = done.report.plan.actions
-    width = max((len(action.request_id) for action in actions), default=0)
-    for row in done.rows:
-        yield from _request(row, width, look)
+    if look.verbose:
+        width = max((len(action.request_id) for action in plan.actions), default=0)
+        for row in done.rows:
+            yield from _request(row, width, look)
+        return
+    unsent = done.report.unsent
+    for action in plan.actions:
+        if action.kind != "skip" and action.request_id:
+            yield _outcome(action, look, pending=action.request_id in unsent)
+
+
+def _outcome(action: Action, look: Look, *, pending: bool) -> str:
+    phase = "Pending" if pending else action.phase.value
+    shown = f"{_paint(f'{phase:<9}', phase, look)} {action.request_id}  {printable(action.path)}"
+    why = "" if action.sends else f": {printable(action.reason)}"
+    return f"{shown}{why}\n"
 
 
 # --- status and events ----------------------------------------------------------------------
