@@ -85,6 +85,7 @@ def test_the_help_page_shows_every_verb_and_the_exit_codes(project: Project) -> 
     assert done.returncode == 0
     assert all(f"\n  {verb} " in done.stdout for verb in VERBS)
     assert "Exit codes:" in done.stdout
+    assert "..." not in done.stdout.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("verb", LEAVES)
@@ -104,6 +105,19 @@ def test_without_a_verb_the_help_page_is_shown_and_it_is_a_mistake(project: Proj
     assert done.returncode == 2
     assert "Commands:" in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("franc-gitops p", "plan\npublish\n"), ("franc-gitops events --fo", "--follow\n")],
+)
+def test_a_shell_can_complete_verbs_and_options(project: Project, line: str, offered: str) -> None:
+    done = project.run(
+        _FRANC_GITOPS_COMPLETE="complete_bash",
+        COMP_WORDS=line,
+        COMP_CWORD=str(line.count(" ")),
+    )
+    assert done.stdout == offered
 
 
 # --- wrong command lines --------------------------------------------------------------------

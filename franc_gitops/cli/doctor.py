@@ -38,10 +38,11 @@ def doctor(
         str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
     ] = "text",
 ) -> int:
-    """Try every precondition of publishing, and say what to do about what does not hold.
+    """Try every precondition of publishing, one by one.
 
-    Nothing is published. In Kafka one transaction is begun and aborted, to see that nobody
-    is shown an aborted record; running publishers are not disturbed.
+    What does not hold is shown with what to do about it. Nothing is published. In Kafka one
+    transaction is begun and aborted, to see that nobody is shown an aborted record; running
+    publishers are not disturbed.
     """
     from franc_gitops.reports import renderer
 

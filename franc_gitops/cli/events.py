@@ -44,7 +44,10 @@ def events(
         str, typer.Option("-o", "--output", metavar="text|jsonl", help="Output format.")
     ] = "text",
 ) -> int:
-    """Show the events as a consumer that reads committed records sees them."""
+    """Show the events as a consumer sees them.
+
+    That is a consumer which reads committed records only (read_committed).
+    """
     from franc_gitops.reports import renderer
     from franc_gitops.wiring import open_event_log
 

@@ -37,7 +37,7 @@ def explain(
         typer.Argument(metavar="WORD", help="A problem code, a field, a setting, a variable."),
     ] = None,
 ) -> int:
-    """Explain a problem code, a request field, a setting or the exit codes."""
+    """Explain a problem code, a field, a setting or the exit codes."""
     from franc_gitops.explain import find, pages
     from franc_gitops.suggestion import did_you_mean
 

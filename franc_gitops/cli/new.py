@@ -48,7 +48,10 @@ def new(
         bool, typer.Option("--write", help="Write the file below the requests folder.")
     ] = False,
 ) -> int:
-    """Write a valid request of a type, to be changed to what is wanted."""
+    """Write a valid request of a type, to begin with.
+
+    Change it to what is wanted. Without --write it goes to standard output.
+    """
     from franc_gitops.scaffold import EXAMPLE_CHANGE, place_of, scaffold
 
     made = _find(kind)

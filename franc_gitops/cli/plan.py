@@ -47,9 +47,10 @@ def plan(
     fail_on_warnings: options.FailOnWarnings = False,
     allow_empty: options.AllowEmpty = False,
 ) -> int:
-    """Show what would be sent, byte for byte, and what is skipped or held and why.
+    """Show what would be sent, and what is held and why.
 
-    Nothing is changed: the ledger is read, nobody is fenced, no status file is written.
+    With -o json that is every event byte for byte, and also what is skipped. Nothing is
+    changed: the ledger is read, nobody is fenced, no status file is written.
     """
     from franc_gitops.cli.outcome import check_files, code_of_plan, describe_plan, name_uncommitted
     from franc_gitops.reports import Planned, renderer

@@ -57,8 +57,9 @@ def publish(
     fail_on_warnings: options.FailOnWarnings = False,
     allow_empty: options.AllowEmpty = False,
 ) -> int:
-    """Publish what is missing, exactly once, and write the status files.
+    """Publish what is missing, and write the status files.
 
+    Each event is published exactly once, whatever dies in between.
     It may be run again at any time: it sends exactly what the event log does not know yet.
     A file with an error is held; every other file goes on.
     """

@@ -42,7 +42,10 @@ def schema(
         str, typer.Option("--write", metavar="DIR", help="Write all schemas into a folder.")
     ] = "",
 ) -> int:
-    """Print a JSON Schema (draft 7), with the value rules of the settings, or write all."""
+    """Print a JSON Schema, or write all of them.
+
+    It is draft 7, which editors know, and has the value rules of the settings in it.
+    """
     from franc_gitops import schemas
     from franc_gitops.suggestion import did_you_mean
 

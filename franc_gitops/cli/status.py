@@ -48,9 +48,10 @@ def status(
     worktree: options.Worktree = False,
     allow_empty: options.AllowEmpty = False,
 ) -> int:
-    """Show where each request stands: what the repository asks for and the event log knows.
+    """Show where each request stands.
 
-    Exits with 1 if a request that is shown is Rejected, Failed or Stalled.
+    That is what the repository asks for, against what the event log knows. Exits with 1 if a
+    request that is shown is Rejected, Failed or Stalled.
     """
     from franc_gitops.cli.outcome import check_files, name_uncommitted
     from franc_gitops.reports import renderer

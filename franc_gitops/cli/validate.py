@@ -54,8 +54,9 @@ def validate(
     fail_on_warnings: options.FailOnWarnings = False,
     allow_empty: options.AllowEmpty = False,
 ) -> int:
-    """Show everything that is wrong with request files, with line, column and the way out.
+    """Show everything that is wrong with request files.
 
+    Each problem is told with line, column and the way out; `explain CODE` says more.
     Needs no git, no broker and no secret: KAFKA_* variables are not looked at.
     """
     from franc_gitops.reports import Findings, renderer
