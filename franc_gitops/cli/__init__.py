@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING
+
+from franc_gitops.errors import Exit, FrancError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from typer import TyperException
 
     from franc_gitops.cli.invocation import Invocation
 
 __all__ = ["main"]
 
 PROGRAM = "franc-gitops"
+USAGE = int(Exit.USAGE)
+INTERRUPTED = int(Exit.INTERRUPTED)
 BUG = 70
 """sysexits.h EX_SOFTWARE: the program itself is wrong."""
 CLOSED_PIPE = 141
@@ -29,7 +37,7 @@ TERMINATED = 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code."""
+    """Run the command line and give its exit code; nothing is raised but by a second signal."""
     _prepare()
     from franc_gitops.cli.invocation import Invocation
 
@@ -37,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments, invocation)
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _close_pipe()
+    except BaseException as error:  # noqa: BLE001  - the one door
+        code = _answer(error, invocation)
+    if code == INTERRUPTED:
+        invocation.say("interrupted")
     return code
 
 
@@ -47,12 +57,11 @@ def _prepare() -> None:
     # Importing makes a hundred thousand objects that stay: looking for garbage among them is
     # 10 % of the start-up time.
     gc.set_threshold(100_000, 20, 20)
-    # Its plug-ins are looked for in all installed packages: 40 ms. None of ours needs one.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _end_on_sigterm()
 
 
 def _fill_closed_streams() -> None:
@@ -62,45 +71,8 @@ def _fill_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
-def _run(arguments: Sequence[str], invocation: Invocation) -> int:
-    import typer
-
-    from franc_gitops.cli.application import ClosedPipe, make_command
-    from franc_gitops.errors import Exit, FrancError
-
-    _end_on_sigterm()
-    try:
-        result = make_command().main(
-            list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=invocation
-        )
-        code = int(result or 0)
-    except FrancError as error:
-        _explain_in_debug(invocation)
-        invocation.fail(error.message, hint=error.hint, code=error.code)
-        code = error.exit_code
-    except typer.TyperException as error:
-        code = _refuse_usage(error, invocation)
-    except typer.Abort:
-        code = Exit.INTERRUPTED
-    except ClosedPipe:
-        code = _close_pipe()
-    except SystemExit as request:
-        code = request.code if isinstance(request.code, int) else 0
-    except OSError as error:
-        _explain_in_debug(invocation)
-        where = f": {error.filename}" if error.filename else ""
-        invocation.fail(f"{error.strerror or error}{where}")
-        code = Exit.USAGE
-    except Exception as error:  # noqa: BLE001  - the one place where a bug becomes a message
-        code = _confess(error, invocation)
-    if code == Exit.INTERRUPTED:
-        invocation.say("interrupted")
-    return int(code)
-
-
 def _end_on_sigterm() -> None:
     """Let SIGTERM unwind the stack, so that transactions are aborted and files closed."""
-    import signal
 
     def end(_number: int, _frame: object) -> None:
         raise SystemExit(TERMINATED)
@@ -108,38 +80,68 @@ def _end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def _refuse_usage(error: Exception, invocation: Invocation) -> int:
-    """Say what is wrong with the command line, and where its help is."""
-    from franc_gitops.errors import Exit
+def _run(arguments: Sequence[str], invocation: Invocation) -> int:
+    from franc_gitops.cli.application import make_command
 
-    context = getattr(error, "ctx", None)
-    if not str(error) or type(error).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(f"{error}\n")
-        return Exit.USAGE
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    verb = context.command_path if context else PROGRAM
-    invocation.fail(message, hint=f"{verb} --help")
-    return Exit.USAGE
+    command = make_command()
+    code = command.main(list(arguments), PROGRAM, standalone_mode=False, obj=invocation)
+    return int(code or 0)
 
 
-def _confess(error: Exception, invocation: Invocation) -> int:
-    """Say that the program is wrong, not its user."""
-    _explain_in_debug(invocation)
-    hint = (
-        "please report this line" if invocation.debug else "run it again with --debug, and report"
-    )
-    invocation.fail(f"this is a bug: {type(error).__name__}: {error}", hint=hint)
-    return BUG
+def _answer(error: BaseException, invocation: Invocation) -> int:
+    """Turn whatever ended the verb into an exit code, with a message where one is due."""
+    import typer
+
+    from franc_gitops.cli.application import ClosedPipe
+
+    if isinstance(error, ClosedPipe | BrokenPipeError):
+        return _close_pipe()
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0
+    if isinstance(error, typer.TyperException):
+        return _refuse_usage(error, invocation)
+    return _explain_failure(error, invocation)
 
 
-def _explain_in_debug(invocation: Invocation) -> None:
+def _explain_failure(error: BaseException, invocation: Invocation) -> int:
+    """Say why it failed: the world, the system below, or we ourselves."""
     if invocation.debug:
-        import traceback
-
-        traceback.print_exc()
+        traceback.print_exception(error)
+    if isinstance(error, FrancError):
+        invocation.fail(error.message, hint=error.hint, code=error.code)
+        return error.exit_code
+    if isinstance(error, OSError):
+        return _blame_the_system(error, invocation)
+    return _confess(error, invocation)
 
 
 def _close_pipe() -> int:
     """End quietly when the reader of standard output went away, as in `… | head`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return CLOSED_PIPE
+
+
+def _refuse_usage(error: TyperException, invocation: Invocation) -> int:
+    """Say what is wrong with the command line, and where its help is."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page
+        sys.stderr.write(f"{error}\n")
+    else:
+        verb = context.command_path if context else PROGRAM
+        invocation.fail(error.format_message(), hint=f"{verb} --help")
+    return USAGE
+
+
+def _blame_the_system(error: OSError, invocation: Invocation) -> int:
+    where = f": {error.filename}" if error.filename else ""
+    invocation.fail(f"{error.strerror or error}{where}")
+    return USAGE
+
+
+def _confess(error: BaseException, invocation: Invocation) -> int:
+    """Say that the program is wrong, not its user."""
+    hint = "please report all of this" if invocation.debug else "run it again with --debug, report"
+    invocation.fail(f"this is a bug: {type(error).__name__}: {error}", hint=hint)
+    return BUG

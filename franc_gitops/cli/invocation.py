@@ -7,6 +7,7 @@ standard error.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -92,7 +93,8 @@ class Invocation:
         return f"\x1b[{_COLORS[word]}m{word}\x1b[0m" if self.colors(sys.stderr) else word
 
     def _write(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        with suppress(OSError):  # nobody is there to be told
+            sys.stderr.write(f"{text}\n")
 
 
 def _is_tracked(file: Path) -> bool:
