@@ -166,6 +166,13 @@ def test_common_options_may_stand_before_and_after_the_verb(
     assert "source                     below" in project.run(*arguments).stdout
 
 
+def test_overrides_before_and_after_the_verb_go_together(project: Project) -> None:
+    before, after = ("--set", "source=a"), ("--set", "status_dir=b", "--set", "source=c")
+    shown = project.run(*before, "config", "show", *after).stdout
+    assert "source                     c  " in shown
+    assert "status_dir                 b  " in shown
+
+
 # --- bugs, signals, pipes -------------------------------------------------------------------
 
 
