@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from franc_gitops import __version__
 from franc_gitops.cli.application import VERBS, make_command
 from franc_gitops.reports.text import printable
 from tests.support.project import COMMAND, Project, new_project
+from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,28 +30,6 @@ LEAVES = [
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return new_project(tmp_path / "work")
-
-
-def on_terminal(project: Project, *arguments: str, **variables: str) -> tuple[int, str]:
-    """Run with all standard streams on a terminal; give the exit code and what was shown."""
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=project.root,
-        env={**project.variables(), "TERM": "xterm", **variables},
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-    )
-    os.close(terminal)
-    shown = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            shown += chunk
-    except OSError:  # Linux says so when the other end is closed
-        pass
-    os.close(controller)
-    return process.wait(), shown.decode()
 
 
 def with_a_bug(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:

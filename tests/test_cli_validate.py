@@ -9,6 +9,7 @@ import pytest
 
 from bench.corpus import request_text
 from tests.support.project import Project, new_project
+from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,3 +191,14 @@ def test_many_files_are_judged_as_one(project: Project) -> None:
     done = project.run("validate")
     assert "requests/0700.yaml:" in done.stdout
     assert done.stderr.startswith("1500 files, 1499 valid requests, ")
+
+
+def test_a_progress_bar_is_drawn_on_a_terminal_for_long_work_only(project: Project) -> None:
+    for number in range(1100):
+        project.clone.write(f"requests/{number:04d}.yaml", request_text(number))
+    code, shown = on_terminal(project, "validate")
+    assert code == 0
+    assert "validating" in shown
+    assert "1100 files, 1100 valid requests" in shown
+    assert "validating" not in on_terminal(project, "validate", "-q")[1]
+    assert "validating" not in on_terminal(project, "validate", "requests/0000.yaml")[1]
