@@ -65,7 +65,7 @@ class Project:
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
-    def json(self, *arguments: str, exit_code: int = 0, **variables: str) -> Any:
+    def json(self, *arguments: str, exit_code: int = 0, **variables: str) -> Any:  # noqa: ANN401 - whatever JSON it printed
         """Run with `-o json`, check the exit code, and give what was printed."""
         done = self.run(*arguments, "-o", "json", **variables)
         assert done.returncode == exit_code, done.stderr + done.stdout
