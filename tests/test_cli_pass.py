@@ -9,6 +9,7 @@ import pytest
 
 from bench.corpus import request_text
 from tests.support.project import Project, new_project
+from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,6 +230,14 @@ def test_verbose_logs_one_line_of_json_per_request(project: Project) -> None:
     assert all(
         {"timestamp", "level", "event", "request_id", "path"} <= line.keys() for line in lines
     )
+
+
+def test_logs_are_for_people_on_a_terminal(project: Project) -> None:
+    project.add(range(1))
+    code, shown = on_terminal(project, "publish", "-v", "--no-color")
+    assert code == 0
+    assert "change_number=CHG-2024-000000" in shown
+    assert "\x1b" not in shown
 
 
 def test_without_verbose_nothing_is_logged(project: Project) -> None:

@@ -1,6 +1,6 @@
 """Logs, for the verbs that have any: one line per request that a pass touched.
 
-They appear with --verbose: JSON, or in colours on a terminal. Without it `publish` says the
+They appear with --verbose: JSON, or for people on a terminal. Without it `publish` says the
 same on standard output, and a pass does not pay 130 ms for a library that it does not use.
 """
 
@@ -27,7 +27,8 @@ def open_log(invocation: Invocation) -> FilteringBoundLogger:
 
     import structlog
 
-    processors = _for_people() if invocation.colors(sys.stderr) else [_as_json]
+    colors = invocation.colors(sys.stderr)
+    processors = _for_people(colors=colors) if sys.stderr.isatty() else [_as_json]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -43,22 +44,23 @@ def _as_json(_logger: WrappedLogger, level: str, event: EventDict) -> str:
     return _encode({"timestamp": datetime.now(UTC).isoformat(), "level": level, **event})
 
 
-def _for_people() -> list[Any]:
+def _for_people(*, colors: bool) -> list[Any]:
     from structlog.dev import ConsoleRenderer
     from structlog.processors import TimeStamper, add_log_level
 
-    return [add_log_level, TimeStamper("%H:%M:%S", utc=False), ConsoleRenderer()]
+    return [add_log_level, TimeStamper("%H:%M:%S", utc=False), ConsoleRenderer(colors=colors)]
 
 
 def log_requests(logger: FilteringBoundLogger, rows: Iterable[Mapping[str, Any]]) -> None:
     """Log one line per request: where it stands, and where the event log put its events."""
     for row in rows:
         logger.info(
-            row["message"],
+            "request",
             change_number=row["change_number"],
             request_id=row["request_id"],
             phase=row["phase"],
             path=row["path"],
+            message=row["message"],
             **_positions(row["events"]),
         )
 
