@@ -196,6 +196,14 @@ def test_a_mistake_in_the_settings_is_told_with_its_line(project: Project) -> No
     assert "franc-gitops.yaml:2:1: unknown setting 'sorce'; did you mean source?" in done.stderr
 
 
+def test_doctor_finds_a_rule_about_no_field(project: Project) -> None:
+    project.clone.write("franc-gitops.yaml", "rules: {locaton: [NYC]}\n")
+    done = project.run("doctor")
+    assert done.returncode == 2
+    assert done.stdout.startswith("failed   settings: ")
+    assert "locaton" in done.stdout
+
+
 # --- formats --------------------------------------------------------------------------------
 
 

@@ -198,6 +198,17 @@ def test_a_folder_in_place_of_the_file_is_refused(place: Place) -> None:
     assert "not a regular file" in place.refused()
 
 
+@pytest.mark.parametrize("target", ["/etc/hostname", "/dev/zero", "nowhere", FILE_NAME])
+def test_a_link_in_place_of_the_file_leads_nowhere_else(place: Place, target: str) -> None:
+    (place.root / FILE_NAME).symlink_to(target)
+    assert "not a regular file of the repository" in place.refused()
+
+
+def test_a_huge_file_is_not_read(place: Place) -> None:
+    place.write("#" * 100_000)
+    assert "larger than" in place.refused()
+
+
 @pytest.mark.parametrize(
     "folder", ["/etc", "../x", "a/../../x", ".", "", "~/x", ".git/x", "a\\b", "a\tb", "./"]
 )

@@ -71,8 +71,7 @@ def _checks(load: Callable[[], Settings]) -> Iterator[Check]:
     except FrancError as error:
         yield _failed("settings", error)
         return
-    origins = len(settings.origins)
-    yield Check("settings", "ok", f"{origins} set, the others have their defaults")
+    yield from _attempt("settings", lambda: _rules(settings))
     yield from _attempt("repository", lambda: _repository(settings))
     if settings.kafka_enabled:
         yield from _kafka(settings)
@@ -80,6 +79,14 @@ def _checks(load: Callable[[], Settings]) -> Iterator[Check]:
         yield Check("Kafka", "skipped", "not enabled: nothing leaves this machine")
         yield from _attempt("event log", lambda: _embedded(settings))
     yield from _attempt("status folder", lambda: _status_folder(settings))
+
+
+def _rules(settings: Settings) -> Check:
+    """See whether the value rules speak of fields that there are."""
+    from franc_gitops.pipeline.checks import Checks
+
+    Checks(settings.rules)
+    return Check("settings", "ok", f"{len(settings.origins)} set, the others have their defaults")
 
 
 def _attempt(name: str, look: Callable[[], Check]) -> Iterator[Check]:

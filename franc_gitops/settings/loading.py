@@ -5,6 +5,7 @@ Everything that is wrong is collected and told at once, with the line or variabl
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def find_root(start: Path) -> Path:
     """Give the nearest folder, from `start` upwards, that is a clone or holds our file."""
     start = start.absolute()
     for folder in (start, *start.parents):
-        if (folder / FILE_NAME).exists() or (folder / ".git").exists():
+        if any(os.path.lexists(folder / mark) for mark in (".git", FILE_NAME)):
             return folder
     return start
 

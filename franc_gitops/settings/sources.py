@@ -103,15 +103,20 @@ def read_named_file(file: Path) -> str:
 
 def _read_small(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            data = stream.read(_LONGEST_FILE + 1)
-        if len(data) > _LONGEST_FILE:
-            raise SettingsError(f"{file} is larger than {_LONGEST_FILE} bytes")
-        return data.decode()
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+        return _read_at_most(file).decode()
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file} is not UTF-8") from error
+
+
+def _read_at_most(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LONGEST_FILE + 1)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > _LONGEST_FILE:
+        raise SettingsError(f"{file} is larger than {_LONGEST_FILE} bytes")
+    return data
 
 
 def read_file(root: Path) -> Mapping[str, Value]:
@@ -131,15 +136,13 @@ def read_file(root: Path) -> Mapping[str, Value]:
 
 
 def _file_bytes(root: Path) -> bytes:
+    """Read the file's bytes; one that leads out of the repository is not ours to read."""
     file = root / FILE_NAME
-    if not file.is_file():
-        if file.exists():
-            raise SettingsError(f"{file} is not a regular file")
+    if not os.path.lexists(file):
         return b""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if not file.is_file() or not file.resolve().is_relative_to(root.resolve()):
+        raise SettingsError(f"{file} is not a regular file of the repository")
+    return _read_at_most(file)
 
 
 def _refusal(data: bytes) -> SettingsError:
