@@ -106,21 +106,30 @@ class Admin:
             )
             for partition, answer in answers.items():
                 place = (partition.topic, partition.partition)
-                if isinstance(answer, Trouble):
-                    self._check_transient(answer, place, deadline)
-                else:
+                trouble = _offset_trouble(answer)
+                if trouble is None:
                     found[place] = answer.offset
+                else:
+                    self._check_transient(trouble, place, deadline)
             missing -= found.keys()
             if missing:
                 self.pause(_RETRY)
+                self._renew()
         return found
 
     def _check_transient(self, trouble: Trouble, place: Place, deadline: Deadline) -> None:
         about = trouble._replace(resource=f"topic {place[0]}", operation="Describe")
-        if trouble.cause is not Cause.UNREACHABLE:
+        if trouble.cause not in {Cause.UNREACHABLE, Cause.SILENT}:
             raise explain(self.connection, [about])
         if deadline.passed:
             raise unreachable(self.connection, f"{place[0]} partition {place[1]}: {trouble.text}")
+
+    def _renew(self) -> None:
+        """Take a new client: an old one goes on asking with the leader epoch that it knows.
+
+        After a broker's restart each of its list_offsets is answered with FENCED_LEADER_EPOCH.
+        """
+        self.__dict__.pop("_client", None)
 
     def _raise_if_unreachable(self, answers: Iterable[object]) -> None:
         """Tell a cluster that cannot be asked from one that says no to a single question."""
@@ -133,6 +142,7 @@ class Admin:
             raise explain(self.connection, [*self.complaints, *silent])
 
 
+_SILENT = Trouble("_TIMED_OUT", "timed out")
 _NOT_ANSWERED = {
     "_TIMED_OUT",
     "_TIMED_OUT_QUEUE",
@@ -143,6 +153,16 @@ _NOT_ANSWERED = {
     "_SSL",
     "_DESTROY",
 }
+
+
+def _offset_trouble(answer: Any) -> Trouble | None:  # noqa: ANN401  - librdkafka's answer
+    """Give what is wrong with the answer for one partition.
+
+    A leader that does not answer in time leaves the offset -1001, without any error.
+    """
+    if isinstance(answer, Trouble):
+        return answer
+    return Trouble("_TIMED_OUT", "its leader did not answer") if answer.offset < 0 else None
 
 
 def _answer(future: Future[Any]) -> object:
