@@ -114,7 +114,7 @@ class _Turn:
                 elif entry.name.endswith(_SUFFIXES):
                     confirmed += self._meet(path, entry, keep)
                 elif entry.name.startswith(_TEMPORARY):
-                    _remove_if_stale(entry, stale_before)
+                    self._remove_if_stale(path, entry, stale_before)
         if confirmed < len(self._index):
             self._index.forget_others(lambda path: os.path.lexists(f"{self._folder}/{path}"))
 
@@ -130,9 +130,14 @@ class _Turn:
         return True
 
     def _list(self, prefix: str) -> Iterator[os.DirEntry[str]]:
+        """Give what is in a folder; its files are looked at from there, which is quicker."""
         try:
-            with os.scandir(f"{self._folder}/{prefix}") as entries:
-                yield from entries
+            handle = os.open(f"{self._folder}/{prefix}", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                with os.scandir(handle) as entries:
+                    yield from entries
+            finally:
+                os.close(handle)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -153,6 +158,11 @@ class _Turn:
         else:
             self._unknown.add(path)
         return False
+
+    def _remove_if_stale(self, path: str, entry: os.DirEntry[str], before: float) -> None:
+        with suppress(OSError):
+            if entry.stat(follow_symlinks=False).st_mtime < before:
+                os.unlink(f"{self._folder}/{path}")  # noqa: PTH108
 
     def remove_strays(self) -> int:
         """Remove status files without a request file; leave what is not ours alone."""
@@ -245,12 +255,6 @@ class _Turn:
             + (f"; {more} more" if more else ""),
             hint="nothing is lost: heal the cause and run publish again",
         )
-
-
-def _remove_if_stale(entry: os.DirEntry[str], before: float) -> None:
-    with suppress(OSError):
-        if entry.stat(follow_symlinks=False).st_mtime < before:
-            os.unlink(entry.path)  # noqa: PTH108
 
 
 def _make_folder(root: Path, folder: Path) -> None:
