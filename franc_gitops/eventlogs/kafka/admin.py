@@ -142,7 +142,6 @@ class Admin:
             raise explain(self.connection, [*self.complaints, *silent])
 
 
-_SILENT = Trouble("_TIMED_OUT", "timed out")
 _NOT_ANSWERED = {
     "_TIMED_OUT",
     "_TIMED_OUT_QUEUE",
