@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from typing import TYPE_CHECKING
 
 from franc_gitops.eventlogs.kafka import KafkaEventLog
 from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
 from franc_gitops.kafka_connection import KafkaConnection
+from franc_gitops.model import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from franc_gitops.eventlogs import LedgerRecord, Target
+    from franc_gitops.model import Position
     from tests.support.broker import Broker, Cluster
 
 
@@ -45,3 +49,31 @@ def make_log(broker: Broker | Cluster, prefix: str = "", **settings: object) -> 
     prefix = prefix or fresh_prefix()
     make_topics(broker, prefix)
     return KafkaEventLog(connection_to(broker, **settings), prefix)
+
+
+def make_event(
+    log: KafkaEventLog, number: int, suffix: str = "task.status", size: int = 0
+) -> Event:
+    """An event of its own change number, with headers as real ones have them."""
+    headers = (("ce_id", b"id-%d" % number), ("ce_subject", "requests/größe.yaml".encode()))
+    key = b"CHG-2024-%06d" % number
+    value = b'{"number":%d}' % number + random.Random(number).randbytes(size)  # not compressible
+    topic = f"{log.names.prefix}.{suffix}"
+    return Event("task_status_update", f"id-{number}", topic, key, headers, value)
+
+
+def record_places(positions: Sequence[Position]) -> list[tuple[str, str, bytes]]:
+    """A recorder: one ledger record an event, which says where the event is."""
+    return [
+        (f"CHG-2024-{number:06d}", f"request-{number}", b"%d %d" % position)
+        for number, position in enumerate(positions)
+    ]
+
+
+def read_all(log: KafkaEventLog, target: Target | None = None) -> list[LedgerRecord]:
+    """What a new reader reads of the ledger."""
+    reader = log.reader()
+    try:
+        return [record for records in reader.read(target) for record in records]
+    finally:
+        reader.close()

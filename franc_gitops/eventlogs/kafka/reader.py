@@ -31,10 +31,10 @@ class KafkaLedgerReader:
         if target is None:
             patience = self._admin.connection.connect_timeout
             ends = self._admin.ends(self._scan.at, IsolationLevel.READ_COMMITTED)
+            self._refuse_shorter(ends)
         else:
             patience = self._scan.patience
             ends = {(self._topic, partition): end for partition, end in target.items()}
-        self._refuse_shorter(ends)
         try:
             for messages in self._scan.until(ends, patience):
                 yield [
@@ -50,6 +50,7 @@ class KafkaLedgerReader:
         self._scan.close()
 
     def _refuse_shorter(self, ends: Mapping[Place, int]) -> None:
+        """Refuse a ledger that ends now where we have been already."""
         for (topic, partition), end in ends.items():
             at = self._scan.at[topic, partition]
             if end < at:

@@ -16,6 +16,7 @@ from franc_gitops.eventlogs import Committed
 from franc_gitops.eventlogs.kafka.causes import Cause, Complaints, explain, listen, trouble_of
 from franc_gitops.eventlogs.kafka.clients import make_producer
 from franc_gitops.eventlogs.kafka.deadline import Deadline
+from franc_gitops.eventlogs.kafka.hanging import abort_in, find_open
 from franc_gitops.eventlogs.kafka.transaction import Layout, Transaction
 
 if TYPE_CHECKING:
@@ -77,10 +78,18 @@ class KafkaSession:
             self._let_go(producer)
 
     def _take(self) -> Producer:
-        """Give the producer to one transaction: only a clean one gives it back."""
+        """Give the producer to one transaction: only a clean one gives it back.
+
+        After a lost connection the broker may have come back without the end of the last
+        transaction (see hanging.py); the next one must not be of the same epoch.
+        """
         producer, self._producer = self._producer, None
         if producer is None:
             raise OutcomeUnknown("this session ended with a doubtful transaction; open another one")
+        listen(producer, self._complaints)
+        if self._complaints:
+            self._let_go(producer)
+            raise OutcomeUnknown("the connection was lost in between; open another session")
         return producer
 
     def _let_go(self, producer: Producer) -> None:
@@ -98,6 +107,24 @@ def open_session(
     `limits` are the max.message.bytes of the topics: a record may be as large as the largest,
     a batch only as large as the smallest. Raises EventLogUnreachable or EventLogRefused.
     """
+    producer, complaints = _fence(admin, transactional_id, layout, limits)
+    try:
+        left_open = find_open(admin, layout)
+        if left_open:
+            abort_in(admin, producer, complaints, left_open)
+    except BaseException:
+        release(producer)
+        raise
+    if left_open:
+        release(producer)
+        producer, complaints = _fence(admin, transactional_id, layout, limits)
+    return KafkaSession(producer, complaints, admin, layout)
+
+
+def _fence(
+    admin: Admin, transactional_id: str, layout: Layout, limits: Sequence[int]
+) -> tuple[Producer, Complaints]:
+    """Make a producer, which fences every earlier one."""
     complaints = Complaints()
     sizes = {"message.max.bytes": max(limits), "batch.size": min(1_000_000, *limits)}
     producer = make_producer(admin.connection, complaints, transactional_id, sizes)
@@ -106,7 +133,7 @@ def open_session(
     except BaseException:
         release(producer)
         raise
-    return KafkaSession(producer, complaints, admin, layout)
+    return producer, complaints
 
 
 def initialise(
