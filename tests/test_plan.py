@@ -297,6 +297,22 @@ def test_a_grown_file_tells_its_old_requests_where_they_stand(world: World) -> N
     assert world.event_types().count("datacenter_deployment") == 2
 
 
+def test_a_scheduled_revision_survives_the_publication_of_its_neighbour(world: World) -> None:
+    """A file of which one document waits for its time is read again when that has come."""
+    first = replace(ONE, documents=2)
+    second = replace(make_request(2), path=ONE.path, document=2, documents=2)
+    world.publish(first, second)
+    first = replace(first, revision=2, digest="sha256:other")
+    second = replace(second, revision=2, not_before=NOW + timedelta(hours=1))
+    plan = world.publish(first, second, blobs=EDITED)
+    assert outcome(plan) == [("publish", "Completed"), ("hold", "Scheduled")]
+    later = world.publish(first, second, blobs=EDITED, now=NOW + timedelta(hours=2))
+    assert [action.request_id for action in later.sends] == [second.request_id]
+    entry = world.ledger().get(second.request_id)
+    assert entry is not None
+    assert entry.revision == 2
+
+
 def test_requests_of_one_change_number_have_ids_of_their_own(world: World) -> None:
     """Two types of one change number in one second: a suffix keeps status ids apart."""
     pop = replace(

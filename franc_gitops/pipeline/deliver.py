@@ -119,12 +119,15 @@ def _warning(problem: Problem) -> dict[str, str | int]:
 
 
 def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
-    """Tell the other published requests of a file its new content, so that it is known whole."""
+    """Tell the other published requests of a file its new content, so that it is known whole.
+
+    One that is held for its window is not told: the file must be read again when it opens.
+    """
     blob = plan.situation.snapshot.files[path]
     warnings = tuple(_warning(found) for found in plan.problems_by_path.get(path, ()))
     for action in plan.by_path[path]:
         entry, request = action.entry, action.request
-        if action.sends or entry is None or request is None:
+        if action.kind is not Kind.SKIP or entry is None or request is None:
             continue
         told = replace(
             entry,
