@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[1] / PACKAGE
 LIBRARY_ROOMS = {
     "confluent_kafka": {"eventlogs.kafka"},
     "dotenv": {"settings"},
-    "pydantic": {"kinds", "settings"},
     "rich": {"cli"},
     "sqlite3": {"eventlogs.sqlite"},
     "structlog": {"cli", "daemon", "logs", "pipeline", "wiring"},

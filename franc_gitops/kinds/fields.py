@@ -7,7 +7,6 @@ function that writes accepted values as JSON. Absence is the affair of the mappi
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from franc_gitops.suggestion import did_you_mean
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from franc_gitops.model import Value
