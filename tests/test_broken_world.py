@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from tests.support.broker import Broker
 
 SOON = {"KAFKA_CONNECT_TIMEOUT": "2", "KAFKA_TRANSACTION_TIMEOUT": "6"}
+"""For what must fail: what must go well gets the time that users give it."""
 CAUSE_KNOWN = 15.0
 """Seconds in which a cause that the broker tells must be on the screen."""
 VERBS = ("publish", "plan", "status", "events", "topics check", "doctor")
@@ -97,7 +98,7 @@ def secure_project(tmp_path: Path, secure_kafka: Broker, topics_prefix: str) -> 
     """A repository with three requests that publishes with a password and nearly all ACLs."""
     make_topics(secure_kafka, topics_prefix)
     settings = secure_kafka.password_settings(user="worker")
-    made = new_project(tmp_path / "work", {**settings, **SOON, "KAFKA_TOPIC_PREFIX": topics_prefix})
+    made = new_project(tmp_path / "work", {**settings, "KAFKA_TOPIC_PREFIX": topics_prefix})
     made.add(range(3))
     return made
 
@@ -105,7 +106,12 @@ def secure_project(tmp_path: Path, secure_kafka: Broker, topics_prefix: str) -> 
 def on_broker(tmp_path: Path, broker: Broker, prefix: str) -> Project:
     """Make a repository and its topics."""
     make_topics(broker, prefix)
-    return new_project(tmp_path / "work", broker.settings(**SOON, KAFKA_TOPIC_PREFIX=prefix))
+    return new_project(tmp_path / "work", broker.settings(KAFKA_TOPIC_PREFIX=prefix))
+
+
+def impatient(project: Project, **variables: str) -> Project:
+    """Give the same repository with other settings, which soon gives up."""
+    return Project(project.clone, {**project.settings, **SOON, **variables})
 
 
 def heal(broker: Broker) -> None:
@@ -235,7 +241,7 @@ def run_all(
     project: Project, verbs: Sequence[str] = VERBS, **variables: str
 ) -> list[subprocess.CompletedProcess[str]]:
     """Run verbs that ask the event log, at once."""
-    changed = Project(project.clone, {**project.settings, **variables})
+    changed = impatient(project, **variables)
     return [ended(process) for process in [changed.start(*verb.split()) for verb in verbs]]
 
 
@@ -262,11 +268,7 @@ def test_a_server_that_never_answers_is_given_up(project: Project) -> None:
     project.add(range(3))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        done = ended(
-            Project(project.clone, {**project.settings, "KAFKA_BOOTSTRAP_SERVERS": address}).start(
-                "publish"
-            )
-        )
+        done = ended(impatient(project, KAFKA_BOOTSTRAP_SERVERS=address).start("publish"))
     refused(done, 4, "KAFKA_BOOTSTRAP_SERVERS", address, "stays pending")
 
 
@@ -276,7 +278,7 @@ def test_two_merges_while_the_broker_is_down_arrive_in_their_order(
     project = fragile_project
     fragile.stop()
     project.add(range(61, 121, 6), "The first merge")
-    refused(project.run("publish"), 4, "stays pending", "KAFKA_BOOTSTRAP_SERVERS")
+    refused(impatient(project).run("publish"), 4, "stays pending", "KAFKA_BOOTSTRAP_SERVERS")
     project.add(range(1, 61, 6), "The second merge, with names that sort before")
     heal(fragile)
     assert publish(project)["published"] == 20
@@ -307,7 +309,7 @@ def test_a_broker_that_goes_away_between_transactions_costs_nothing(
     project = fragile_project
     project.add(POPS)
     ids = planned(project)
-    publication = Stepwise(project, size=10)
+    publication = Stepwise(impatient(project), size=10)
     publication.wait_for_transaction()
     publication.go_on()
     publication.wait_for_transaction()
@@ -340,7 +342,7 @@ def test_a_broker_that_goes_away_before_the_first_transaction_is_exit_4(
     project = fragile_project
     project.add(POPS)
     ids = planned(project)
-    publication = Stepwise(project, size=10)
+    publication = Stepwise(impatient(project), size=10)
     publication.wait_for_transaction()
     fragile.kill()
     refused(publication.end(), 4, "KAFKA_BOOTSTRAP_SERVERS", "30 still pending")
@@ -554,8 +556,7 @@ def test_a_foreign_authority_is_named(secure_project: Project, tmp_path: Path) -
 def test_speaking_plainly_to_a_tls_listener_names_the_protocol(
     secure_project: Project, secure_kafka: Broker
 ) -> None:
-    secure_project.settings.update(KAFKA_SECURITY_PROTOCOL="PLAINTEXT")
-    done = ended(secure_project.start("publish"), CAUSE_KNOWN)
+    done = ended(impatient(secure_project, KAFKA_SECURITY_PROTOCOL="PLAINTEXT").start("publish"))
     refused(done, 4, "KAFKA_SECURITY_PROTOCOL", secure_kafka.address("SASL_SSL"))
 
 
@@ -789,3 +790,18 @@ def test_events_into_head_end_quietly(project: Project) -> None:
     process.stdout.close()
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (141, "")
+
+
+def test_closed_standard_streams_change_nothing(project: Project) -> None:
+    project.settings["KAFKA_ENABLED"] = "false"
+    project.add(range(3))
+    command = 'exec "$@" <&- >&- 2>&-'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *COMMAND, "publish"],
+        cwd=project.root,
+        env=project.variables(),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert phases(project) == {"Completed": 3}
+    assert publish(project)["published"] == 0
