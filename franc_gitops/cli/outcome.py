@@ -68,15 +68,12 @@ def describe_plan(plan: Plan) -> str:
 
 def describe_report(report: Report) -> str:
     """Sum up in one line what a pass did."""
-    plan, sent = report.plan, dict.fromkeys(Kind, 0)
-    for action in plan.sends:
-        sent[action.kind] += action.request_id in report.published
-    held = plan.counts.get(Kind.HOLD, 0)
+    plan, counts = report.plan, {kind: report.counts.get(kind, 0) for kind in Kind}
     parts = [
-        f"{sent[Kind.PUBLISH]} published",
-        f"{sent[Kind.CANCEL]} cancelled" if sent[Kind.CANCEL] else "",
-        f"{plan.counts.get(Kind.SKIP, 0)} unchanged",
-        f"{held} held" if held else "",
+        f"{counts[Kind.PUBLISH]} published",
+        f"{counts[Kind.CANCEL]} cancelled" if counts[Kind.CANCEL] else "",
+        f"{counts[Kind.SKIP]} unchanged",
+        f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else "",
         f"{len(report.unsent)} still pending" if report.unsent else "",
     ]
     at = f" at {plan.commit[:12]}" if plan.commit else ""

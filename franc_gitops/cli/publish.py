@@ -65,7 +65,7 @@ def publish(
     """
     from franc_gitops.cli.outcome import check_files, code_of_report, name_uncommitted
     from franc_gitops.cli.progress import progress_bar
-    from franc_gitops.pipeline.rows import rows_of_actions
+    from franc_gitops.pipeline.rows import rows_of_report
     from franc_gitops.reports import Done, renderer
     from franc_gitops.wiring import Choices, open_pass
 
@@ -84,13 +84,12 @@ def publish(
             turn.approve = partial(check_files, settings=settings, allow_empty=allow_empty)
             report = _run(turn.run, invocation)
     name_uncommitted(report.plan, invocation)
-    facts = (report.plan, report.ledger, report.log_name, report.published)
-    invocation.write(render(Done(report, rows_of_actions(*facts)), invocation.look()))
+    invocation.write(render(Done(report, rows_of_report(report)), invocation.look()))
     _tell(report, settings, invocation)
     if invocation.verbose:
         from franc_gitops.cli.logs import log_requests, open_log
 
-        log_requests(open_log(invocation), rows_of_actions(*facts))
+        log_requests(open_log(invocation), rows_of_report(report))
     return code_of_report(report, fail_on_warnings=fail_on_warnings)
 
 

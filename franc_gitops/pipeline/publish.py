@@ -60,7 +60,8 @@ class Publisher:
     """Follows the ledger of one event log and publishes to it; lives as long as the log.
 
     `guard` looks at the log before anything is written and raises if it is not the one that
-    is meant. `published` are the request_ids that the last call of `publish` has committed.
+    is meant. `published` are the actions, by request_id, that the last call of `publish` has
+    certainly committed.
     """
 
     log: EventLog
@@ -70,7 +71,7 @@ class Publisher:
     patience: float = PATIENCE
     progress: Progress = no_progress
     ledger: Ledger = field(default_factory=Ledger)
-    published: set[str] = field(default_factory=set)
+    published: dict[str, Action] = field(default_factory=dict)
     _reader: LedgerReader | None = None
     _session: Session | None = None
 
@@ -91,7 +92,7 @@ class Publisher:
         """
         deadline = self.clock.monotonic() + self.patience
         attempt = 0
-        self.published = set()
+        self.published = {}
         try:
             while plan.sends:
                 try:
@@ -177,7 +178,7 @@ class Publisher:
 
     def _remember(self, committed: Committed, batch: Iterable[Action]) -> None:
         self.ledger.fold(committed.records)
-        self.published.update(action.request_id for action in batch)
+        self.published.update((action.request_id, action) for action in batch)
 
     def _read(self, target: Target | None) -> None:
         if self._reader is None:

@@ -1,6 +1,6 @@
 """Plan + ledger → one row per request, as in its status file and with its path.
 
-In: a plan, the ledger, and which requests were published. Out: rows for the terminal and for
+In: a plan and the ledger, or the report of a pass. Out: rows for the terminal and for
 scripts. A request that would be sent and is not yet is Pending here; its status file is not
 touched for that.
 """
@@ -13,10 +13,11 @@ from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
 from franc_gitops.pipeline.project import entry_of, published_row, unpublished_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.actions import Action, Plan
+    from franc_gitops.pipeline.turn import Report
 
 
 def rows_of_settled(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[str, Any]]:
@@ -28,15 +29,25 @@ def rows_of_settled(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[
                 yield {**published_row(entry, log_name), "path": path}
 
 
-def rows_of_actions(
-    plan: Plan, ledger: Ledger, log_name: str, published: frozenset[str] = frozenset()
+def rows_of_actions(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[str, Any]]:
+    """Give the requests of files that were read; what is to be sent is pending."""
+    pending = frozenset(action.request_id for action in plan.sends)
+    return _rows(plan.actions, plan, ledger, log_name, pending)
+
+
+def rows_of_report(report: Report) -> Iterator[dict[str, Any]]:
+    """Give the requests that a pass looked at; what it could not send is pending."""
+    return _rows(report.actions, report.plan, report.ledger, report.log_name, report.unsent)
+
+
+def _rows(
+    actions: Iterable[Action], plan: Plan, ledger: Ledger, log_name: str, pending: frozenset[str]
 ) -> Iterator[dict[str, Any]]:
-    """Give the requests of files that were read; `published` are those sent in this pass."""
-    for action in plan.actions:
-        pending = action.sends and action.request_id not in published
+    for action in actions:
         row = _row(action, plan, ledger, log_name)
         if row is not None:
-            yield {**row, **_standing(action, pending=pending), "path": action.path}
+            is_pending = action.sends and action.request_id in pending
+            yield {**row, **_standing(action, pending=is_pending), "path": action.path}
 
 
 def rows_of_retired(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ same pass in a loop and keeps the publisher between turns.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,18 +18,19 @@ from franc_gitops.errors import (
     WriteBackFailed,
 )
 from franc_gitops.model import SourceFile, Validated
-from franc_gitops.pipeline.actions import Plan, Situation
+from franc_gitops.pipeline.actions import Kind, Plan, Situation
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, Ledger
     from franc_gitops.model import LogIdentity, Pin, Provenance, Snapshot
+    from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.publish import Publisher
@@ -65,13 +67,14 @@ class WriteBack(Protocol):
 class Report:
     """What a pass did; `failure` is what went wrong after the plan was made, if anything.
 
-    `published` are the request_ids that this pass committed.
+    `published` are the actions, by request_id, that this pass has certainly committed. `plan`
+    is the last one that was made: it knows what was published before it as unchanged.
     """
 
     plan: Plan
     ledger: Ledger
     log_name: str
-    published: frozenset[str] = frozenset()
+    published: Mapping[str, Action] = field(default_factory=dict)
     written: Written | None = None
     new_pins: tuple[Pin, ...] = ()
     failure: FrancError | None = None
@@ -79,7 +82,27 @@ class Report:
     @property
     def unsent(self) -> frozenset[str]:
         """The request_ids that the plan sends and that are not committed."""
-        return frozenset(a.request_id for a in self.plan.sends) - self.published
+        return frozenset(a.request_id for a in self.plan.sends) - self.published.keys()
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What became of each request that was looked at, also before the last plan was made."""
+        earlier = self._published_earlier
+        return (*earlier.values(), *(a for a in self.plan.actions if a.request_id not in earlier))
+
+    @property
+    def counts(self) -> Mapping[Kind, int]:
+        """How many requests there are of each kind; of those that are sent, the committed ones."""
+        counts = Counter(action.kind for action in self.published.values())
+        found, earlier = self.plan.counts, len(self._published_earlier)
+        counts[Kind.HOLD] = found.get(Kind.HOLD, 0)
+        counts[Kind.SKIP] = max(0, found.get(Kind.SKIP, 0) - earlier)
+        return counts
+
+    @property
+    def _published_earlier(self) -> Mapping[str, Action]:
+        last = {action.request_id for action in self.plan.sends}
+        return {name: action for name, action in self.published.items() if name not in last}
 
 
 @dataclass
@@ -123,7 +146,7 @@ class Pass:
             plan,
             self.publisher.ledger,
             self.identity.name,
-            frozenset(self.publisher.published),
+            dict(self.publisher.published),
             new_pins=tuple(pin for pin in self.pins if pin not in self.guard.pins),
             failure=failure,
         )

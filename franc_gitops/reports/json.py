@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
@@ -86,16 +85,15 @@ def report(done: Done, _look: Look) -> Iterator[str]:
     """Show what a pass did."""
     from franc_gitops.pipeline.actions import Kind
 
-    report, plan = done.report, done.report.plan
-    sent = Counter(a.kind for a in plan.actions if a.request_id in report.published)
+    report, counts = done.report, done.report.counts
     head = {
-        "commit": plan.commit,
+        "commit": report.plan.commit,
         "log": report.log_name,
         "summary": {
-            "published": sent[Kind.PUBLISH],
-            "skipped": plan.counts.get(Kind.SKIP, 0),
-            "held": plan.counts.get(Kind.HOLD, 0),
-            "cancelled": sent[Kind.CANCEL],
+            "published": counts.get(Kind.PUBLISH, 0),
+            "skipped": counts.get(Kind.SKIP, 0),
+            "held": counts.get(Kind.HOLD, 0),
+            "cancelled": counts.get(Kind.CANCEL, 0),
             "failed": len(report.unsent),
         },
     }

@@ -106,16 +106,16 @@ def _action(action: Action, look: Look) -> str:
 
 def report(done: Done, look: Look) -> Iterator[str]:
     """Show what became of each request that this pass touched; its events with --verbose."""
-    plan = done.report.plan
-    for problem in plan.problems:
+    for problem in done.report.plan.problems:
         yield from _problem(problem, "", look)
+    actions = done.report.actions
     if look.verbose:
-        width = max((len(action.request_id) for action in plan.actions), default=0)
+        width = max((len(action.request_id) for action in actions), default=0)
         for row in done.rows:
             yield from _request(row, width, look)
         return
     unsent = done.report.unsent
-    for action in plan.actions:
+    for action in actions:
         if action.kind != "skip" and action.request_id:
             yield _outcome(action, look, pending=action.request_id in unsent)
 
