@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 FILE_NAME = "status-index"
@@ -21,11 +20,15 @@ _RACY_NANOSECONDS = 20_000_000
 
 
 class StatusIndex:
-    """Rows by path: signature and tag. In the file each is a line, in turn: quick to read."""
+    """Rows by path: signature and tag. In the file each is a line, in turn: quick to read.
+
+    A row that was loaded counts only once `confirm` has seen the file; the others are dropped.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Read the cache in the state folder; one that is missing or damaged is empty."""
         self._file = folder / FILE_NAME
+        self._loaded: dict[str, str] = {}
         self._rows: dict[str, str] = {}
         self._newest = 0
         with suppress(OSError, ValueError):
@@ -37,23 +40,19 @@ class StatusIndex:
             self._newest = os.fstat(file.fileno()).st_mtime_ns - _RACY_NANOSECONDS
             header, *lines = file.read().split("\n")
         if header == _HEADER and len(lines) % 2:
-            self._rows = dict(zip(lines[0::2], lines[1::2], strict=False))
-
-    def __len__(self) -> int:
-        """Count the files that are known."""
-        return len(self._rows)
+            self._loaded = dict(zip(lines[0::2], lines[1::2], strict=False))
 
     def confirm(self, path: str, found: os.stat_result) -> bool:
-        """Tell whether a file is as it was when its tag was noted; forget it if not."""
-        row = self._rows.get(path)
+        """Tell whether a file is as it was when its tag was noted."""
+        row = self._loaded.pop(path, None)
         if row is None:
             return False
         modified = found.st_mtime_ns
         if modified < self._newest and row.startswith(
             f"{found.st_size} {modified} {found.st_ino} "
         ):
+            self._rows[path] = row
             return True
-        del self._rows[path]
         self._dirty = True
         return False
 
@@ -63,7 +62,7 @@ class StatusIndex:
         return row is not None and bool(tag) and row.endswith(tag)
 
     def knows(self, path: str) -> bool:
-        """Tell whether anything is noted of a file."""
+        """Tell whether anything is noted of a file that was confirmed or put."""
         return path in self._rows
 
     def put(self, path: str, found: os.stat_result, tag: str) -> None:
@@ -79,14 +78,9 @@ class StatusIndex:
         if self._rows.pop(path, None) is not None:
             self._dirty = True
 
-    def forget_others(self, exists: Callable[[str], bool]) -> None:
-        """Forget files that are not there any more."""
-        for path in [path for path in self._rows if not exists(path)]:
-            self.forget(path)
-
     def save(self) -> None:
         """Write the cache if it has changed; failing to is no error, the next pass is slower."""
-        if not self._dirty:
+        if not self._dirty and not self._loaded:
             return
         new = self._file.with_name(f"{FILE_NAME}.{os.urandom(4).hex()}")
         try:

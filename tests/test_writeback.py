@@ -239,6 +239,36 @@ def test_a_link_in_a_status_files_place_is_replaced_not_followed(
     assert target.read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    "replace_by", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("b.yaml")]
+)
+def test_the_cache_is_not_believed_of_what_is_no_file_any_more(
+    folder: Folder, replace_by: Callable[[Path], None]
+) -> None:
+    folder.want(a="a", b="b")
+    folder.write_back()
+    settle(folder)
+    folder.status("a").unlink()
+    replace_by(folder.status("a"))
+    if folder.status("a").is_dir() and not folder.status("a").is_symlink():
+        assert "a.yaml: Is a directory" in failure_of(folder.write_back)
+    else:
+        assert folder.write_back() == Written(written=1, unchanged=1)
+        assert folder.found()["a.yaml"] == content("a")
+
+
+def test_the_cache_is_not_believed_of_what_lies_behind_a_link_now(
+    folder: Folder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder.wanted = {"requests/2024/a.yaml": "a"}
+    folder.write_back()
+    settle(folder)
+    elsewhere = tmp_path_factory.mktemp("outside") / "2024"
+    (folder.root / "status/2024").rename(elsewhere)
+    (folder.root / "status/2024").symlink_to(elsewhere)
+    assert "is a link or a file, not a folder" in failure_of(folder.write_back)
+
+
 @pytest.mark.parametrize("linked", ["status", "status/2024", "status/2024/deep"])
 def test_a_folder_that_is_a_link_is_neither_written_to_nor_cleaned(
     folder: Folder, linked: str, tmp_path_factory: pytest.TempPathFactory
@@ -300,6 +330,14 @@ def test_a_folder_that_may_not_be_written_to(open_folder: Folder) -> None:
     assert "closed/a.yaml: Permission denied" in message
     found = open_folder.found()
     assert found == {"closed/a.yaml": content("a"), "open/b.yaml": content("new")}
+
+
+def test_a_folder_that_may_be_listed_but_not_entered(open_folder: Folder) -> None:
+    open_folder.wanted = {"requests/closed/a.yaml": "a", "requests/open/b.yaml": "b"}
+    unprivileged(open_folder.write_back)
+    (open_folder.root / "status/closed").chmod(0o444)
+    message = unprivileged(lambda: failure_of(open_folder.write_back))
+    assert "closed/a.yaml: Permission denied" in message
 
 
 def test_a_status_file_that_may_not_be_read_is_replaced(open_folder: Folder) -> None:

@@ -103,7 +103,6 @@ class _Turn:
         Temporary files that a killed write-back left before that time (seconds of the epoch)
         are removed; younger ones may still be written.
         """
-        confirmed = 0
         prefixes = [""] if self._is_folder() else []
         while prefixes:
             prefix = prefixes.pop()
@@ -112,11 +111,9 @@ class _Turn:
                 if entry.is_dir(follow_symlinks=False):
                     prefixes.append(f"{path}/")
                 elif entry.name.endswith(_SUFFIXES):
-                    confirmed += self._meet(path, entry, keep)
+                    self._meet(path, entry, keep)
                 elif entry.name.startswith(_TEMPORARY):
                     self._remove_if_stale(path, entry, stale_before)
-        if confirmed < len(self._index):
-            self._index.forget_others(lambda path: os.path.lexists(f"{self._folder}/{path}"))
 
     def _is_folder(self) -> bool:
         """Tell whether there is a folder to look at; what it would lead to is not ours."""
@@ -143,21 +140,21 @@ class _Turn:
         except OSError as error:
             self._fail(prefix or ".", error)
 
-    def _meet(self, path: str, entry: os.DirEntry[str], keep: Callable[[str], bool]) -> bool:
-        """Sort a file in; tell whether it is as it was when it was last looked at."""
+    def _meet(self, path: str, entry: os.DirEntry[str], keep: Callable[[str], bool]) -> None:
+        """Sort a file in: a stray, as it was when it was last looked at, or to be compared."""
         try:
             found = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return False
+            return
+        except OSError as error:
+            self._fail(path, error)
+            return
         if not stat.S_ISREG(found.st_mode):
-            return False  # a link or a FIFO is never opened; a file that is wanted replaces it
+            return  # a link or a FIFO is never opened; a file that is wanted replaces it
         if not keep(path) and path != pins_file.FILE_NAME:
             self._strays.append(path)
-        elif self._index.confirm(path, found):
-            return True
-        else:
+        elif not self._index.confirm(path, found):
             self._unknown.add(path)
-        return False
 
     def _remove_if_stale(self, path: str, entry: os.DirEntry[str], before: float) -> None:
         with suppress(OSError):
