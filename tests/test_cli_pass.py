@@ -196,6 +196,16 @@ def test_a_misspelt_folder_costs_no_status_file(project: Project) -> None:
     assert len(project.status_files()) == 2
 
 
+def test_a_request_file_that_cannot_be_read_keeps_its_status_file(project: Project) -> None:
+    published(project, 2)
+    before = project.status_files()
+    folder = project.root / "requests/0000"
+    folder.rename(project.root / "elsewhere")
+    folder.symlink_to("../elsewhere")
+    assert "error FRN122" in project.run("publish", "--worktree").stdout
+    assert project.status_files() == before
+
+
 def test_a_request_that_waits_for_its_time_is_no_finding(project: Project) -> None:
     later = f"{request_text(2)}not_before: 2999-01-01T00:00:00Z\n"
     project.clone.commit({"requests/a.yaml": later})

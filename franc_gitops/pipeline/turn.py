@@ -188,12 +188,26 @@ class Pass:
     def _write(self, report: Report) -> Report:
         if self.write_back is None:
             return report
-        files, acted_on = report.plan.situation.snapshot.files, report.plan.by_path
         wanted = project(report.plan, report.ledger, report.log_name, report.unsent)
         try:
-            written = self.write_back(
-                wanted, lambda path: path in files or path in acted_on, self.pins
-            )
+            written = self.write_back(wanted, _keeper(report.plan), self.pins)
             return replace(report, written=written)
         except WriteBackFailed as error:
             return replace(report, failure=report.failure or error)
+
+
+def _keeper(plan: Plan) -> Callable[[str], bool]:
+    """Give what tells whether the status file of a request file stays.
+
+    It goes with its request file. A file, or a folder of them, that is there and cannot be
+    read is not gone: what was published of it stays as it is.
+    """
+    snapshot, acted_on = plan.situation.snapshot, plan.by_path
+    unread = {problem.path for problem in snapshot.problems}
+    folders = tuple(f"{path}/" for path in unread)
+
+    def keep(path: str) -> bool:
+        known = path in snapshot.files or path in acted_on
+        return known or path in unread or path.startswith(folders)
+
+    return keep
