@@ -5,10 +5,10 @@ its first parent that holds the path with the same content and mode. The commit 
 a parent is the one that touched it. So every path stands at one commit at a time, all start
 at the same one, and the walk moves them down together:
 
-    git rev-list (the commits that touch the paths, and merges)  →  git diff-tree (their changes)
+    git rev-list (commits and their parents)  →  git diff-tree (what differs between them)
 
-Git gives commits by date, so that the walk ends early. Where clocks were wrong, a commit may
-come before its child; paths that reach it too late walk again, in the slower strict order.
+First the newest commits are looked at, by date; paths that were last touched long ago, or
+come to a commit after it has passed because clocks were wrong, take a second, slower walk.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PAGE = 4000
 least), so that neither side ever waits for the other."""
 
 Commit = tuple[str, list[str]]
-"""A commit and its parents, both after simplification to the paths in question."""
+"""A commit and its parents, as far as git was asked to show them."""
 
 Pair = tuple[str, str]
 """A commit and one of its parents."""
@@ -56,7 +56,7 @@ def find_provenance(
     """
     walk = _Walk(git, start, folder)
     left = set(paths)
-    for way in (walk.look_at_newest, walk.look_at_touching, walk.look_in_order):
+    for way in (walk.look_at_newest, walk.look_at_touching):
         if left:
             left = way(left)
     commits = _describe(git, sorted(set(walk.found.values())))
@@ -80,13 +80,13 @@ class _Walk:
         return self._descend(paths, [f"--max-count={_NEWEST}"], [])
 
     def look_at_touching(self, paths: set[str]) -> set[str]:
-        """Let git leave out the commits that do not touch the paths."""
-        scope = sorted(paths) if len(paths) <= _FEW else [self._folder]
-        return self._descend(paths, ["--full-history"], scope)
+        """Look at the whole history, but let git leave out commits that do not touch the paths.
 
-    def look_in_order(self, paths: set[str]) -> set[str]:
-        """Do the same with no parent before its child, for which git reads the whole history."""
-        return self._descend(paths, ["--full-history", "--topo-order"], [self._folder])
+        It must give children before parents: else, where clocks were wrong, it leaves out too
+        much (a merge that is shown before its child is simplified before the child's parents).
+        """
+        scope = sorted(paths) if len(paths) <= _FEW else [self._folder]
+        return self._descend(paths, ["--full-history", "--topo-order"], scope)
 
     def _descend(self, paths: set[str], selection: list[str], scope: list[str]) -> set[str]:
         at: dict[str, set[str]] = {}
