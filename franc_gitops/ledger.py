@@ -70,7 +70,8 @@ class LedgerEntry:
     """What is known of one request: enough to rebuild its status file byte for byte.
 
     `blob` and `path` are the file's when it was last published, `document` (from 1) and
-    `documents` the request's place in it. `warnings` are what the file was warned of then.
+    `documents` the request's place in it. `warnings` are what the file was warned of then; only
+    the record of its first request has them.
     `task` is None where the publisher itself completed the request (`completion: accept`):
     its texts follow from the other fields, see `accept.py`.
     """

@@ -339,6 +339,33 @@ def test_a_record_over_the_limit_is_found_while_planning(world: World) -> None:
     assert [action.request_id for action in plan.sends] == [make_request(2).request_id]
 
 
+def test_warnings_that_make_the_ledger_record_too_large_are_found_while_planning(
+    world: World,
+) -> None:
+    """The broker would refuse the whole transaction, and with it every other request."""
+    warned = tuple(problem("FRN250", ONE.path, f"vPC group {n} has one member") for n in range(99))
+    limits = {"franc.gitops.ledger": 10_000}
+    validated = Validated((ONE, make_request(2)), warned, 2, 2)
+    situation = replace(
+        make_situation(validated.requests), validated=validated, max_record_bytes=limits
+    )
+    plan = world._plan(situation, Ledger())  # noqa: SLF001
+    assert [found.code for found in plan.problems if found.is_error] == ["FRN403"]
+    assert [action.request_id for action in plan.sends] == [make_request(2).request_id]
+
+
+def test_a_file_of_many_requests_keeps_its_warnings_once(world: World) -> None:
+    """The ledger would otherwise grow with the square of a file's requests."""
+    requests = [
+        replace(make_request(n), path=ONE.path, document=n, documents=3) for n in range(1, 4)
+    ]
+    validated = Validated(tuple(requests), (problem("FRN250", ONE.path, "lonely"),), 1, 3)
+    situation = replace(make_situation(tuple(requests)), validated=validated)
+    plan = world._plan(situation, Ledger())  # noqa: SLF001
+    records = [delivery.record.head for delivery in deliveries(plan, plan.sends)]
+    assert [record.count("lonely") for record in records] == [1, 0, 0]
+
+
 def test_the_plan_digest_covers_content_not_time(world: World) -> None:
     """Another commit time gives the same digest, another content another one."""
     one = world.plan(ONE)

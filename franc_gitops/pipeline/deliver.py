@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LEDGER_TOPIC = "gitops.ledger"
 _FRAME_BYTES = 4096
-"""More than ids, texts and headers of an event add to a request's own fields and path."""
+"""More than ids, texts and headers of an event add to a request's own fields and path; more
+than a warning or an earlier event adds to a ledger record."""
 
 
 class Delivery(NamedTuple):
@@ -103,13 +104,20 @@ def _entry(
         completion=situation.envelope.completion,
         timestamp=events.timestamp(provenance.time),
         cancel=request.cancel,
-        warnings=tuple(_warning(entry) for entry in problems),
+        warnings=_warnings(request, problems),
         events=_events_before(action.entry),
     )
 
 
 def _events_before(entry: LedgerEntry | None) -> tuple[SentEvent, ...]:
     return entry.events if entry else ()
+
+
+def _warnings(request: Request, problems: Iterable[Problem]) -> tuple[dict[str, str | int], ...]:
+    """Keep what a file was warned of, once: a file of many requests would repeat it in each."""
+    if request.document != 1:
+        return ()
+    return tuple(_warning(found) for found in problems)
 
 
 def _warning(problem: Problem) -> dict[str, str | int]:
@@ -124,7 +132,7 @@ def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
     One that is held for its window is not told: the file must be read again when it opens.
     """
     blob = plan.situation.snapshot.files[path]
-    warnings = tuple(_warning(found) for found in plan.problems_by_path.get(path, ()))
+    problems = plan.problems_by_path.get(path, ())
     for action in plan.by_path[path]:
         entry, request = action.entry, action.request
         if action.kind is not Kind.SKIP or entry is None or request is None:
@@ -135,19 +143,26 @@ def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
             blob=blob,
             document=request.document,
             documents=request.documents,
-            warnings=warnings,
+            warnings=_warnings(request, problems),
         )
         if told != entry:
             yield unplaced(told, ())
 
 
-def size_problems(action: Action, situation: Situation) -> list[Problem]:
-    """Find records that their topic would refuse; exact sizes only where it may be close."""
+def size_problems(
+    action: Action, situation: Situation, warnings: Sequence[Problem] = ()
+) -> list[Problem]:
+    """Find records that their topic would refuse; exact sizes only where it may be close.
+
+    `warnings` are the file's, which the ledger keeps.
+    """
     request = action.request
     limits = situation.max_record_bytes
     if request is None or not limits:
         return []
     likely = len(request.own_fields) * 4 + len(request.path) * 8 + _FRAME_BYTES
+    likely += len(request.cancel or "") * 8 + len(warnings) * _FRAME_BYTES
+    likely += len(action.entry.events) * _FRAME_BYTES if action.entry else 0
     if likely < min(limits.values()):
         return []
     return [
@@ -158,18 +173,20 @@ def size_problems(action: Action, situation: Situation) -> list[Problem]:
             place=request.place,
             hint="split the request with `item`, or raise the topic's max.message.bytes",
         )
-        for topic, size in _record_sizes(action, situation)
+        for topic, size in _record_sizes(action, situation, warnings)
         if size > limits.get(topic, size)
     ]
 
 
-def _record_sizes(action: Action, situation: Situation) -> Iterator[tuple[str, int]]:
+def _record_sizes(
+    action: Action, situation: Situation, warnings: Sequence[Problem]
+) -> Iterator[tuple[str, int]]:
     request = action.request
     if request is None:
         return
     made = events_of(action, situation)
     for event in made:
         yield event.topic, event.size
-    record = _record(action, made, situation, ())
+    record = _record(action, made, situation, warnings)
     rows = sum(len(before) + len(after) + 24 for before, after in record.rows)
     yield situation.envelope.topic(LEDGER_TOPIC), len(record.head.encode()) + rows + 128

@@ -7,7 +7,7 @@ every publisher makes the same plan of the same situation. The file is the unit 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     ]
     bad = {p.path for p in problems if p.is_error}
     actions = _name_events([a for a, _ in verdicts], ledger, situation, bad)
-    problems += (p for a in actions if a.path not in bad for p in size_problems(a, situation))
+    problems += list(_too_large([a for a in actions if a.path not in bad], problems, situation))
     bad = {p.path for p in problems if p.is_error}
     orphans = list(_orphans(requests, ledger, comparison, bad))
     problems += map(_orphan_problem, orphans)
@@ -55,6 +55,17 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     actions.sort(key=_sending_order(situation))
     problems.sort(key=lambda p: p.sort_key)
     return Plan(situation, comparison, tuple(actions), tuple(problems))
+
+
+def _too_large(
+    actions: Iterable[Action], problems: Iterable[Problem], situation: Situation
+) -> Iterator[Problem]:
+    """Find what its topic would refuse; the ledger's record holds the file's warnings, too."""
+    warnings: dict[str, list[Problem]] = defaultdict(list)
+    for found in problems:
+        warnings[found.path].append(found)
+    for action in actions:
+        yield from size_problems(action, situation, warnings.get(action.path, ()))
 
 
 def _strangers(
