@@ -388,3 +388,14 @@ def test_requests_go_out_in_commit_order(world: World) -> None:
     )
     order = [delivery.action.request_id for delivery in deliveries(plan, plan.sends)]
     assert order == [request.request_id for request in reversed(requests)]
+
+
+def test_a_reformatted_file_is_known_again_with_the_next_publication(world: World) -> None:
+    """Its new content rides along in the ledger, so that it need not be read for ever."""
+    world.publish(ONE)
+    assert outcome(world.publish(ONE, blobs=EDITED)) == [("skip", "Completed")]
+    assert world.plan(ONE, blobs=EDITED).comparison.unknown == EDITED
+    two = make_request(2)
+    world.publish(ONE, two, blobs=EDITED)
+    assert world.plan(ONE, two, blobs=EDITED).comparison.unknown == {}
+    assert world.event_types().count("datacenter_deployment") == 2

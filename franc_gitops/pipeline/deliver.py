@@ -126,6 +126,16 @@ def _warning(problem: Problem) -> dict[str, str | int]:
     return fields
 
 
+def stale_records(plan: Plan) -> Iterator[Unplaced]:
+    """Tell requests of files that were only reformatted or moved, so that they are known again.
+
+    Nothing is sent for that alone: the records ride along with a transaction that is due.
+    """
+    for path, actions in plan.by_path.items():
+        if all(action.kind is Kind.SKIP and action.entry for action in actions):
+            yield from _refreshed(path, plan)
+
+
 def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
     """Tell the other published requests of a file its new content, so that it is known whole.
 

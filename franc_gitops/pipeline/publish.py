@@ -15,6 +15,7 @@ duplicate or the loss.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from franc_gitops.errors import (
@@ -24,7 +25,7 @@ from franc_gitops.errors import (
     PartlyPublished,
 )
 from franc_gitops.ledger import Ledger
-from franc_gitops.pipeline.deliver import deliveries
+from franc_gitops.pipeline.deliver import deliveries, stale_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -158,7 +159,11 @@ class Publisher:
         batches = list(_batches(plan.sends, self.batch))
         sent = 0
         for number, batch in enumerate(batches, 1):
-            committed = self._commit(session, list(deliveries(plan, batch)))
+            made = list(deliveries(plan, batch))
+            if number == 1:
+                stale = islice(stale_records(plan), self.batch)
+                made[0] = made[0]._replace(refreshed=(*made[0].refreshed, *stale))
+            committed = self._commit(session, made)
             self._remember(committed, batch)
             sent += len(batch)
             self.progress(sent, len(plan.sends))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
+from franc_gitops.pipeline.actions import Kind
 from franc_gitops.pipeline.project import entry_of, published_row, unpublished_row
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ def rows_of_actions(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[
 
 
 def rows_of_report(report: Report) -> Iterator[dict[str, Any]]:
-    """Give the requests that a pass looked at; what it could not send is pending."""
-    return _rows(report.actions, report.plan, report.ledger, report.log_name, report.unsent)
+    """Give the requests that a pass dealt with; what it could not send is pending.
+
+    Published requests of files that were merely reformatted are counted, not shown.
+    """
+    actions = [a for a in report.actions if a.kind is not Kind.SKIP or a.entry is None]
+    return _rows(actions, report.plan, report.ledger, report.log_name, report.unsent)
 
 
 def _rows(
@@ -73,6 +78,6 @@ def _standing(action: Action, *, pending: bool) -> dict[str, str]:
     """Say where the request stands if that is not what its status file says."""
     if pending:
         return {"phase": Phase.PENDING.value, "message": f"Pending: {action.reason}"}
-    if action.sends or action.entry is not None:
+    if action.sends or (action.entry is not None and action.kind is not Kind.HOLD):
         return {}
     return {"message": action.reason[:1].upper() + action.reason[1:]}
