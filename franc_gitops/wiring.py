@@ -133,13 +133,19 @@ def read_pins(settings: Settings) -> tuple[Pin, ...]:
     """Give the pins of the settings, else those of the repository; none at first."""
     if settings.ledger:
         return settings.ledger
-    file = pins_file(settings)
+    from franc_gitops.repositories.files import read_regular
+
+    file, where = pins_file(settings), f"{settings.status_dir}/{pins.FILE_NAME}"
     try:
-        return pins.decode(file.read_bytes(), f"{settings.status_dir}/{pins.FILE_NAME}")
+        file.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
-        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+        raise SettingsError(f"{where} cannot be read: {error.strerror}") from error
+    content = read_regular(str(file), where)
+    if isinstance(content, bytes):
+        return pins.decode(content, where)
+    raise SettingsError(f"{where}: {content.message}", hint=content.hint)
 
 
 def open_write_back(settings: Settings) -> WriteBack | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,11 @@ from franc_gitops import pins
 from franc_gitops.errors import EventLogRefused, GuardRefused, SettingsError
 from franc_gitops.model import LogIdentity, Pin
 from franc_gitops.pipeline.guard import Guard
+from franc_gitops.settings import Settings
+from franc_gitops.wiring import pins_file, read_pins
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PIN = Pin("MkU3OEVBNTcwNTJENDM2Qk", "franc.gitops.ledger", "topic-id-1", 32)
 OTHER = replace(PIN, cluster_id="AnotherCluster")
@@ -81,3 +87,15 @@ def test_a_damaged_pins_file_is_an_error(content: bytes) -> None:
     """Taking it for an empty one would accept any ledger."""
     with pytest.raises(SettingsError, match=r"status/\.ledger\.yaml"):
         pins.decode(content, "status/.ledger.yaml")
+
+
+@pytest.mark.parametrize("target", ["elsewhere.yaml", "/dev/zero", "/nowhere"])
+def test_a_pins_file_that_is_a_link_is_not_followed(tmp_path: Path, target: str) -> None:
+    """A pull request could point it at other pins, or at a device without an end."""
+    (tmp_path / "elsewhere.yaml").write_bytes(pins.encode((PIN,)))
+    (tmp_path / "status").mkdir()
+    settings = Settings(root=tmp_path)
+    assert read_pins(settings) == ()
+    pins_file(settings).symlink_to(target if target.startswith("/") else tmp_path / target)
+    with pytest.raises(SettingsError, match=r"status/\.ledger\.yaml"):
+        read_pins(settings)
