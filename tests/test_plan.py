@@ -374,6 +374,17 @@ def test_the_plan_digest_covers_content_not_time(world: World) -> None:
     assert world.plan(replace(ONE, digest="sha256:other")).digest != one.digest
 
 
+def test_a_reason_of_several_lines_cannot_pass_for_another_plan(world: World) -> None:
+    """An approval of one plan is no approval of another."""
+    two = make_request(2)
+    world.publish(ONE)
+    line = f"publish {two.request_id} 1 {two.digest} None"
+    cancelled = world.plan(replace(ONE, cancel=f"no\n{line}"), blobs=EDITED)
+    both = world.plan(replace(ONE, cancel="no"), two, blobs=EDITED)
+    assert [str(action.kind) for action in both.sends] == ["cancel", "publish"]
+    assert cancelled.digest != both.digest
+
+
 def test_requests_go_out_in_commit_order(world: World) -> None:
     """Older commits first, then by path."""
     requests = (make_request(1), make_request(2), make_request(3))

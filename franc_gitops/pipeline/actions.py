@@ -111,7 +111,7 @@ class Plan:
     def digest(self) -> str:
         """The identities, revisions and content of what is sent; no times."""
         lines = sorted(
-            f"{action.kind} {asked.request_id} {asked.revision} {asked.digest} {asked.cancel}\n"
+            f"{action.kind} {asked.request_id} {asked.revision} {asked.digest} {asked.cancel!r}\n"
             for action in self.sends
             if (asked := action.request)
         )
