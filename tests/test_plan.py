@@ -410,3 +410,19 @@ def test_a_reformatted_file_is_known_again_with_the_next_publication(world: Worl
     world.publish(ONE, two, blobs=EDITED)
     assert world.plan(ONE, two, blobs=EDITED).comparison.unknown == {}
     assert world.event_types().count("datacenter_deployment") == 2
+
+
+def test_a_published_file_with_an_error_is_not_taken_for_known(world: World) -> None:
+    """What could be read of it is unchanged; its error stays an error in every pass."""
+    world.publish(ONE)
+    two = make_request(2)
+    broken = Validated((ONE, two), (problem("FRN111", ONE.path, "syntax"),), 2, 2)
+    situation = replace(world.plan(ONE, two, blobs=EDITED).situation, validated=broken)
+    publisher = Publisher(MemoryEventLog(world.cluster), SystemClock())
+
+    def plan(ledger: Ledger) -> Plan:
+        return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+    published = publisher.publish(plan(publisher.peek()), plan)
+    assert [action.request_id for action in published.sends] == [two.request_id]
+    assert codes(plan(world.ledger())) == [("FRN111", ONE.path)]

@@ -129,10 +129,12 @@ def _warning(problem: Problem) -> dict[str, str | int]:
 def stale_records(plan: Plan) -> Iterator[Unplaced]:
     """Tell requests of files that were only reformatted or moved, so that they are known again.
 
-    Nothing is sent for that alone: the records ride along with a transaction that is due.
+    Nothing is sent for that alone: the records ride along with a transaction that is due. A
+    file with an error is not told: it must be read again, or its error would be forgotten.
     """
+    bad = {problem.path for problem in plan.problems if problem.is_error}
     for path, actions in plan.by_path.items():
-        if all(action.kind is Kind.SKIP and action.entry for action in actions):
+        if path not in bad and all(action.kind is Kind.SKIP and action.entry for action in actions):
             yield from _refreshed(path, plan)
 
 
