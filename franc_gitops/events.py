@@ -60,10 +60,12 @@ def event_ids(request: Request, time: str, taken: AbstractSet[str]) -> tuple[str
     second = f"{time[:4]}{time[5:7]}{time[8:10]}_{time[11:13]}{time[14:16]}{time[17:19]}"
     stem = f"{request.change_number}{item}_{second}"
     first = kinds.by_type(request.type).event_prefix
-    ids = (f"{first}{stem}", f"status_{stem}", f"complete_{stem}")
-    if taken and not taken.isdisjoint(ids):
-        mark = f"_{sha256(f'{request.request_id} {request.revision}'.encode()).hexdigest()[:6]}"
-        ids = (ids[0] + mark, ids[1] + mark, ids[2] + mark)
+    plain = ids = (f"{first}{stem}", f"status_{stem}", f"complete_{stem}")
+    seed = f"{request.request_id} {request.revision}"
+    while taken and not taken.isdisjoint(ids):
+        mark = sha256(seed.encode()).hexdigest()[:6]
+        ids = (f"{plain[0]}_{mark}", f"{plain[1]}_{mark}", f"{plain[2]}_{mark}")
+        seed += " again"
     return ids
 
 

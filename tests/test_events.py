@@ -156,6 +156,8 @@ def test_a_taken_id_gets_the_same_suffix_every_time() -> None:
     assert marked == event_ids(request, timestamp(TIME), {plain[1]})
     assert all(new.startswith(f"{old}_") for old, new in zip(plain, marked, strict=True))
     assert event_ids(replace(request, revision=2), timestamp(TIME), {plain[1]}) != marked
+    cancelled = event_ids(request, timestamp(TIME), {plain[1], *marked})
+    assert set(cancelled).isdisjoint({*plain, *marked})
 
 
 def test_who_asks_is_the_request_then_the_author_if_configured() -> None:
