@@ -7,9 +7,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 from franc_gitops.eventlogs.kafka import KafkaEventLog
+from franc_gitops.eventlogs.kafka.hanging import find_open
 from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
 from franc_gitops.kafka_connection import KafkaConnection
 from franc_gitops.model import Event
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,9 +73,16 @@ def record_places(positions: Sequence[Position]) -> list[tuple[str, str, bytes]]
 
 
 def read_all(log: KafkaEventLog, target: Target | None = None) -> list[LedgerRecord]:
-    """What a new reader reads of the ledger."""
+    """What a new reader reads of the ledger: up to the target, else what is visible now."""
     reader = log.reader()
     try:
         return [record for records in reader.read(target) for record in records]
     finally:
         reader.close()
+
+
+def settle(log: KafkaEventLog) -> None:
+    """Return once all committed is visible: the markers that end a transaction come after it."""
+    log.identify()
+    layout = log.layout()
+    wait_for(lambda: not find_open(log.admin, layout), what="transactions to end", seconds=30)

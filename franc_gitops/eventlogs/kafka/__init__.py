@@ -48,7 +48,7 @@ class KafkaEventLog:
         """
         self.connection = connection
         self.names = Names(prefix, tuple(topics))
-        self._admin = Admin(connection)
+        self.admin = Admin(connection)
         self._known: Survey | None = None
 
     def identify(self) -> LogIdentity:
@@ -69,15 +69,18 @@ class KafkaEventLog:
     def reader(self) -> KafkaLedgerReader:
         """Open a reader at the beginning of the ledger; fences nobody."""
         ledger = self._survey_once().topics[self.names.ledger]
-        return KafkaLedgerReader(self._admin, ledger.name, ledger.partitions)
+        return KafkaLedgerReader(self.admin, ledger.name, ledger.partitions)
 
     def fence(self) -> KafkaSession:
         """Open a session and fence every earlier one."""
+        limits = [_limit(topic) for topic in self._survey_once().topics.values()]
+        return open_session(self.admin, self.names.publisher, self.layout(), limits)
+
+    def layout(self) -> Layout:
+        """Give how many partitions each topic has."""
         topics = self._survey_once().topics
         partitions = {name: topic.partitions for name, topic in topics.items()}
-        limits = [_limit(topic) for topic in topics.values()]
-        layout = Layout(partitions, self.names.ledger)
-        return open_session(self._admin, self.names.publisher, layout, limits)
+        return Layout(partitions, self.names.ledger)
 
     def events(self, *, follow: bool = False) -> Iterator[Record]:
         """Yield committed events from the beginning; with `follow`, wait for more for ever."""
@@ -87,11 +90,11 @@ class KafkaEventLog:
             for name in self.names.events
             for number in range(topics[name].partitions)
         ]
-        return read_events(self._admin, places, follow=follow)
+        return read_events(self.admin, places, follow=follow)
 
     def close(self) -> None:
         """Let go of connections and threads."""
-        self._admin = Admin(self.connection)
+        self.admin = Admin(self.connection)
         self._known = None
 
     def _survey_once(self) -> Survey:
@@ -100,7 +103,7 @@ class KafkaEventLog:
     def _survey(self) -> Survey:
         """Ask for the cluster and the topics, and refuse what cannot be published to."""
         self._known = None
-        found = survey(self._admin, self.names.all)
+        found = survey(self.admin, self.names.all)
         self._refuse_other_cluster(found)
         troubles = [topic.trouble for topic in found.topics.values() if topic.trouble]
         if troubles:
