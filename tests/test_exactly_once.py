@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from franc_gitops.clock import SystemClock
 from franc_gitops.errors import OutcomeUnknown
 from franc_gitops.eventlogs import Committed
+from franc_gitops.eventlogs.memory import MemoryCluster, MemoryEventLog
+from franc_gitops.ledger import Ledger
+from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
-from tests.support.schedule import complaints
+from tests.support.schedule import complaints, make_request, make_situation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from franc_gitops.eventlogs import Session, Target
-    from franc_gitops.ledger import Ledger
     from franc_gitops.model import Position
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.deliver import Delivery
@@ -132,3 +135,28 @@ def test_every_step_is_needed(broken: type[Publisher]) -> None:
 def test_one_transactional_id_is_needed() -> None:
     """With an id per publisher nobody is fenced, and requests are published twice."""
     assert any(complaints(range(seed, seed + 50), shared_id=False) for seed in BROKEN_SEEDS[::50])
+
+
+def test_a_ledger_whose_reading_was_broken_off_is_read_again() -> None:
+    """A daemon goes on after an error; a record that was passed by would be sent again."""
+    cluster = MemoryCluster()
+    situation = make_situation((make_request(1), make_request(2)))
+    first = Publisher(MemoryEventLog(cluster), SystemClock())
+
+    def plan(ledger: Ledger) -> Plan:
+        return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+    first.publish(plan(first.peek()), plan)
+    second = Publisher(MemoryEventLog(cluster), SystemClock(), ledger=FullDisk())
+    with pytest.raises(OSError, match="full"):
+        second.peek()
+    assert plan(second.peek()).sends == ()
+
+
+class FullDisk(Ledger):
+    """A ledger whose temporary file has no room."""
+
+    def fold(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Fail once there is something to keep."""
+        if list(records):
+            raise OSError("full")

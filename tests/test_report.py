@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from franc_gitops.cli.outcome import describe_report
+from franc_gitops.clock import SystemClock
+from franc_gitops.errors import RepositoryError
 from franc_gitops.eventlogs.memory import Disturbance, MemoryCluster, MemoryEventLog
+from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
 from franc_gitops.pipeline.rows import rows_of_report
-from franc_gitops.pipeline.turn import Report
+from franc_gitops.pipeline.turn import Pass, Report
 from franc_gitops.reports import Done, Look, renderer
 from tests.support.schedule import ScheduledClock, make_request, make_situation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     from franc_gitops.ledger import Ledger
+    from franc_gitops.model import Provenance, Snapshot, SourceFile, Validated
     from franc_gitops.pipeline.actions import Plan
 
 REQUESTS = tuple(make_request(number) for number in (1, 2, 3))
@@ -62,3 +70,54 @@ def test_a_request_of_unknown_outcome_counts_once_the_ledger_has_it() -> None:
     report = publish(Disturbance.UNANSWERED)
     assert "2 published, 1 unchanged" in describe_report(report)
     assert report.unsent == frozenset()
+
+
+def test_a_git_that_fails_after_publication_does_not_hide_what_was_published(
+    tmp_path: Path,
+) -> None:
+    """Which files are not committed is only a warning; the pass must still say what it did."""
+    situation = make_situation(REQUESTS)
+    report = Pass(
+        repository=FailingStatus(situation.snapshot, tmp_path),  # type: ignore[arg-type]
+        publisher=Publisher(MemoryEventLog(), SystemClock()),
+        validator=Judged(situation.validated),
+        envelope=situation.envelope,
+        clock=SystemClock(),
+        guard=Guard(),
+    ).run()
+    assert len(report.published) == len(REQUESTS)
+
+
+@dataclass
+class FailingStatus:
+    """A repository of which git cannot tell the status."""
+
+    listed: Snapshot
+    root: Path
+
+    def snapshot(self) -> Snapshot:
+        """Give the files."""
+        return replace(self.listed, find_uncommitted=self._fail)
+
+    def provenance(self, snapshot: Snapshot, paths: Iterable[str]) -> dict[str, Provenance]:
+        """Know of no commit."""
+        del snapshot, paths
+        return {}
+
+    def _fail(self) -> tuple[str, ...]:
+        raise RepositoryError("git status failed")
+
+
+@dataclass
+class Judged:
+    """A validator that knows the answer."""
+
+    answer: Validated
+
+    def prepare(self, files: int, /) -> None:
+        """Need nothing."""
+
+    def __call__(self, files: Sequence[SourceFile], /) -> Validated:
+        """Give the answer."""
+        del files
+        return self.answer

@@ -74,6 +74,7 @@ class Publisher:
     ledger: Ledger = field(default_factory=Ledger)
     published: dict[str, Action] = field(default_factory=dict)
     _reader: LedgerReader | None = None
+    _is_torn: bool = False
     _session: Session | None = None
 
     def peek(self) -> Ledger:
@@ -81,6 +82,8 @@ class Publisher:
 
         Ledger entries are never taken back: what a peek shows as published is final.
         """
+        if self._is_torn:
+            self._begin_again()
         self._read(None)
         return self.ledger
 
@@ -188,8 +191,18 @@ class Publisher:
     def _read(self, target: Target | None) -> None:
         if self._reader is None:
             self._reader = self.log.reader()
+        self._is_torn = True
         for records in self._reader.read(target):
             self.ledger.fold(records)
+        self._is_torn = False
+
+    def _begin_again(self) -> None:
+        """Forget a ledger whose reading was broken off: the reader may have passed records by."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self.ledger = Ledger()
+        self._is_torn = False
 
     def _give_up_or_wait(self, doubt: OutcomeUnknown, attempt: int, deadline: float) -> None:
         """Wait with jitter, longer each time: two publishers must not fence each other for ever."""

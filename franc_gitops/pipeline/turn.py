@@ -7,6 +7,7 @@ same pass in a loop and keeps the publisher between turns.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,7 @@ from franc_gitops.errors import (
     EventLogUnreachable,
     FencedTooLong,
     PartlyPublished,
+    RepositoryError,
     WriteBackFailed,
 )
 from franc_gitops.model import SourceFile, Validated
@@ -151,7 +153,8 @@ class Pass:
             failure=failure,
         )
         report = self._write(report)
-        plan.situation.snapshot.find_uncommitted()  # while the repository is still open
+        with suppress(RepositoryError):  # only to warn; what is published must be reported
+            plan.situation.snapshot.find_uncommitted()  # while the repository is still open
         return report
 
     def _check_again(self, identity: LogIdentity) -> None:
