@@ -244,3 +244,10 @@ def test_any_character_can_be_printed_whatever_the_locale(project: Project) -> N
 )
 def test_what_a_terminal_would_obey_is_shown_as_an_escape(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_message_holds_nothing_that_a_terminal_would_obey(project: Project) -> None:
+    """Names of files, brokers' answers and words of the command line come from anywhere."""
+    done = project.run("-C", "no\x1b[2Jwhere\u202e", "status")
+    assert done.returncode == 2
+    assert "-C no\\x1b[2Jwhere\\u202e: No such file or directory" in done.stderr

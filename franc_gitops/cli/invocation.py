@@ -6,6 +6,7 @@ standard error.
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from franc_gitops.reports import Look
     from franc_gitops.settings import Settings
 
+_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _COLORS = {"error": "31;1", "warning": "33;1", "hint": "36"}
 
 
@@ -41,13 +43,13 @@ class Invocation:
     def warn(self, text: str) -> None:
         """Tell people something they should look at."""
         if not self.quiet:
-            self._write(f"{self._paint('warning')}: {text}")
+            self._write(text, f"{self._paint('warning')}: ")
 
     def fail(self, message: str, *, hint: str = "", code: str = "") -> None:
         """Tell people why it ends, and what to do."""
-        self._write(f"{self._paint('error')}{' ' if code else ''}{code}: {message}")
+        self._write(message, f"{self._paint('error')}{' ' if code else ''}{code}: ")
         if hint:
-            self._write(f"{self._paint('hint')}: {hint}")
+            self._write(hint, f"{self._paint('hint')}: ")
 
     def write(self, pieces: Iterable[str]) -> None:
         """Write data to standard output."""
@@ -92,9 +94,14 @@ class Invocation:
     def _paint(self, word: str) -> str:
         return f"\x1b[{_COLORS[word]}m{word}\x1b[0m" if self.colors(sys.stderr) else word
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, label: str = "") -> None:
+        """Write lines, without anything that a terminal would obey: names come from anywhere."""
         with suppress(OSError):  # nobody is there to be told
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{label}{_UNPRINTABLE.sub(_escape, text)}\n")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape", "backslashreplace").decode()
 
 
 def _is_tracked(file: Path) -> bool:
