@@ -273,6 +273,7 @@ def test_strict_holds_everything(world: World) -> None:
     plan = world.plan(ONE, other, make_request(3), strict=True)
     assert plan.sends == ()
     assert plan.counts[Kind.HOLD] == 3
+    assert sorted(phase for _, phase in outcome(plan)) == ["Pending", "Rejected", "Rejected"]
 
 
 def test_a_request_waits_for_its_window(world: World) -> None:

@@ -86,12 +86,12 @@ def _hold(action: Action, bad: set[str], *, strict: bool) -> Action:
     if not action.sends or not bad:
         return action
     if action.path in bad:
-        reason = "held: its file has an error"
+        reason, phase = "held: its file has an error", Phase.REJECTED
     elif strict:
-        reason = "held: --strict and another file has an error"
+        reason, phase = "held: --strict and another file has an error", Phase.PENDING
     else:
         return action
-    phase = action.entry.phase if action.entry else Phase.REJECTED
+    phase = action.entry.phase if action.entry else phase
     return replace(action, kind=Kind.HOLD, reason=reason, phase=phase)
 
 
