@@ -196,6 +196,26 @@ def test_events_and_ledger_arrive_byte_for_byte_where_the_positions_say(
         assert each.partition == murmur2(b"CHG-2024-%06d" % number, 32)
 
 
+def test_positions_are_a_sequence_that_waits_for_the_broker(log: KafkaEventLog) -> None:
+    seen = []
+
+    def curious(positions: Sequence[Position]) -> list[tuple[str, str, bytes]]:
+        last = positions[-1]
+        assert positions[10:12] == list(positions)[10:12]
+        assert positions[99] == last
+        assert len(positions) == len(set(positions)) == 100
+        with pytest.raises(IndexError):
+            positions[100]
+        seen.extend(positions)
+        return []
+
+    session = log.fence()
+    session.commit([make_event(log, number) for number in range(100)], curious)
+    session.close()
+    told = {(record.partition, record.offset) for record in log.events()}
+    assert told == set(seen)
+
+
 def test_a_session_commits_transaction_after_transaction(log: KafkaEventLog) -> None:
     session = log.fence()
     for number in range(5):

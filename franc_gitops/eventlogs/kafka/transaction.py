@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaException, murmur2
 
@@ -17,25 +17,25 @@ from franc_gitops.errors import EventLogRefused, OutcomeUnknown
 from franc_gitops.eventlogs.kafka.causes import FENCED, Cause, Trouble, explain, listen, trouble_of
 from franc_gitops.eventlogs.kafka.clients import RETRY_BACKOFF_MS
 from franc_gitops.eventlogs.kafka.deadline import Deadline
-from franc_gitops.eventlogs.kafka.deliveries import Deliveries
+from franc_gitops.eventlogs.kafka.deliveries import Deliveries, Positions
 from franc_gitops.eventlogs.kafka.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from confluent_kafka import Producer
-    from confluent_kafka._types import HeadersType
 
     from franc_gitops.eventlogs import LedgerRecord
     from franc_gitops.eventlogs.kafka.admin import Admin
     from franc_gitops.eventlogs.kafka.causes import Complaints
-    from franc_gitops.model import Event, Position
+    from franc_gitops.model import Event
 
 SLOW = RETRY_BACKOFF_MS / 2000
 """A commit that took longer may have been sent twice: a retry comes after 0.8 of the back-off."""
 
 _STEP = 1.0
 _ABORT = 2.0
+_REPORTS = 0.05
 _POLL_EVERY = 5_000
 _REFUSALS = {Cause.AUTHENTICATION, Cause.TLS, Cause.AUTHORIZATION, Cause.TOPIC, Cause.RECORD}
 
@@ -65,35 +65,46 @@ class Transaction:
         self._layout = layout
         self._deliveries = Deliveries()
         self._deadline = Deadline(connection.transaction_timeout)
+        self._patience = Deadline(connection.connect_timeout)
         complaints.clear()
         self._attempt(producer.begin_transaction)
 
-    def send_events(self, events: Sequence[Event]) -> list[Position]:
-        """Send the events and wait until the broker has told the position of each."""
-        partitions, expect = self._layout.partitions, self._deliveries.expect
+    def send_events(self, events: Sequence[Event]) -> Positions:
+        """Send the events; their positions become known while the broker answers."""
+        partitions, order = self._layout.partitions, self._deliveries.order
+        reports, produce = self._deliveries.reports, self._producer.produce
         for number, (_, _, topic, key, headers, value) in enumerate(events, 1):
             count = partitions.get(topic)
             if count is None:
                 raise self._refusal(Trouble("UNKNOWN_TOPIC_OR_PART", "", f"topic {topic}"))
-            partition = murmur2(key, count)
-            self._produce(topic, value, key, partition, expect(topic, partition), list(headers))
+            place = (topic, murmur2(key, count))
+            order.append(place)
+            try:
+                produce(topic, value, key, place[1], reports[place], None, 0, list(headers))
+            except (BufferError, KafkaException) as error:
+                self._produce_late(error, topic, value, key, place[1], reports[place], [*headers])
             if not number % _POLL_EVERY:
                 self._attempt(lambda: self._producer.poll(0))
+        return Positions(self._deliveries, self._wait_for_reports)
+
+    def send_records(self, records: Iterable[tuple[str, str, bytes]]) -> list[LedgerRecord]:
+        """Send the ledger records, and wait until the broker has them and all events.
+
+        Their partition follows from the change number.
+        """
+        ledger, failed = self._layout.ledger, self._deliveries.failed
+        count, produce = self._layout.partitions[ledger], self._producer.produce
+        sent: list[LedgerRecord] = []
+        for change_number, request_id, value in records:
+            key, partition = request_id.encode(), murmur2(change_number.encode(), count)
+            try:
+                produce(ledger, value, key, partition, failed)
+            except (BufferError, KafkaException) as error:
+                self._produce_late(error, ledger, value, key, partition, failed, None)
+            sent.append((request_id, value))
         self._flush()
         if not self._deliveries.is_sound:
             raise OutcomeUnknown("the broker did not tell where every event is")
-        return self._deliveries.positions()
-
-    def send_records(self, records: Iterable[tuple[str, str, bytes]]) -> list[LedgerRecord]:
-        """Send the ledger records; their partition follows from the change number."""
-        ledger, failed = self._layout.ledger, self._deliveries.failed
-        count = self._layout.partitions[ledger]
-        sent: list[LedgerRecord] = []
-        for change_number, request_id, value in records:
-            partition = murmur2(change_number.encode(), count)
-            self._produce(ledger, value, request_id.encode(), partition, failed, None)
-            sent.append((request_id, value))
-        self._flush()
         return sent
 
     def commit(self) -> bool:
@@ -123,45 +134,48 @@ class Transaction:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _produce(
+    def _produce_late(
         self,
+        error: BufferError | KafkaException,
         topic: str,
-        value: bytes,
-        key: bytes,
-        partition: int,
-        report: Callable[..., None],
-        headers: HeadersType | None,
+        *record: Any,  # noqa: ANN401  - the other arguments of `produce`
     ) -> None:
-        while True:
+        """Send a record once the queue has room again; other errors void the transaction."""
+        value, key, partition, report, headers = record
+        while isinstance(error, BufferError):
+            self._wait_for_reports()
             try:
                 self._producer.produce(topic, value, key, partition, report, None, 0, headers)
-            except BufferError:
-                self._wait_for_room()
-            except KafkaException as error:
-                raise self._failure(trouble_of(error, f"topic {topic}", "Write")) from error
+            except (BufferError, KafkaException) as again:
+                error = again
             else:
                 return
+        raise self._failure(trouble_of(error, f"topic {topic}", "Write")) from error
 
-    def _wait_for_room(self) -> None:
-        """Let delivery reports empty the queue."""
-        self._attempt(lambda: self._producer.poll(0.1))
-        if self._deadline.passed or self._deliveries.failures:
-            raise self._failure(Trouble("_TIMED_OUT", "the producer's queue stays full"))
+    def _wait_for_reports(self) -> None:
+        """Let delivery reports come in; raises when the transaction cannot succeed any more."""
+        before = len(self._producer)
+        self._attempt(lambda: self._producer.poll(_REPORTS))
+        self._check(before)
 
     def _flush(self) -> None:
         """Wait until all that was sent is reported, as long as something moves."""
-        patience = Deadline(self._connection.connect_timeout)
         before = len(self._producer)
-        while (waiting := self._attempt(lambda: self._producer.flush(_STEP))) and not (
-            self._deliveries.failures or self._complaints.fenced
-        ):
-            if waiting < before:
-                before = waiting
-                patience.restart()
-            if patience.passed or self._deadline.passed or self._complaints.conclusive:
-                raise self._failure(
-                    Trouble("_TIMED_OUT", f"{waiting} records are not acknowledged")
-                )
+        while self._attempt(lambda: self._producer.flush(_STEP)):
+            before = self._check(before)
+        self._refuse_failed()
+
+    def _check(self, before: int) -> int:
+        """Give how many records are not reported yet; raises when that cannot get better."""
+        self._refuse_failed()
+        waiting = len(self._producer)
+        if waiting < before:
+            self._patience.restart()
+        elif self._patience.passed or self._deadline.passed or self._complaints.conclusive:
+            raise self._failure(Trouble("_TIMED_OUT", f"{waiting} records are not acknowledged"))
+        return waiting
+
+    def _refuse_failed(self) -> None:
         if self._deliveries.failures or self._complaints.fenced:
             raise self._failure()
 
