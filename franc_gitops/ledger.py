@@ -160,7 +160,7 @@ def decode(value: bytes) -> LedgerEntry:
         fields["warnings"] = tuple(fields["warnings"])
         fields["phase"] = Phase(fields["phase"])
         return LedgerEntry(**fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LedgerUnreadable(value) from error
 
 
@@ -338,7 +338,10 @@ def _where(value: bytes) -> tuple[str, str, int]:
     simple = _SIMPLE(value)
     if simple:
         blob, path = simple.groups()
-        return path.decode(), blob.decode(), 1
+        try:
+            return path.decode(), blob.decode(), 1
+        except UnicodeDecodeError as error:
+            raise LedgerUnreadable(value) from error
     entry = decode(value)
     return entry.path, entry.blob, entry.documents
 

@@ -36,12 +36,19 @@ def decode(content: bytes, where: str) -> tuple[Pin, ...]:
     try:
         documents = load(content)
         ledgers = documents[0]["ledgers"]
-        return tuple(_pin(entry) for entry in ledgers)  # type: ignore[union-attr]
+        return _only_one_each([_pin(entry) for entry in ledgers])  # type: ignore[union-attr]
     except (Refused, LookupError, TypeError, ValueError) as error:
         raise SettingsError(
             f"{where} cannot be read: {error}",
             hint="bring it back from git; without it any ledger would be accepted",
         ) from error
+
+
+def _only_one_each(found: list[Pin]) -> tuple[Pin, ...]:
+    clusters = {pin.cluster_id for pin in found}
+    if not found or len(clusters) < len(found):
+        raise ValueError("it must name at least one ledger, and one for each cluster")
+    return tuple(found)
 
 
 def _pin(entry: Value) -> Pin:

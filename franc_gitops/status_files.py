@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from franc_gitops.model import Phase
 
 HEADER = "# Written by franc-gitops. Do not edit: it is rebuilt from the ledger.\n"
-_HEADER_BYTES = HEADER.encode()
 
 
 def render(
@@ -37,9 +36,9 @@ def render(
     return "\n".join(lines).encode(errors="replace")
 
 
-def is_ours(content: bytes) -> bool:
-    """Tell a status file from anything else that somebody put below the status folder."""
-    return content.startswith(_HEADER_BYTES)
+def is_of(content: bytes, file: str) -> bool:
+    """Tell the status file of a request file from anything else, another folder's included."""
+    return content.startswith(f"{HEADER}file: {scalar(file)}\n".encode())
 
 
 def _request_lines(request: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,9 @@ with its index, a file changed about when the cache was written is not believed.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 FILE_NAME = "status-index"
 _HEADER = "franc-gitops status index 2"
 _RACY_NANOSECONDS = 20_000_000
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a regular file only: a link may lead anywhere, a FIFO would wait for ever."""
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, "not a regular file")
 
 
 class StatusIndex:
@@ -36,7 +47,7 @@ class StatusIndex:
         self._dirty = False
 
     def _load(self) -> None:
-        with self._file.open(encoding="utf-8", newline="\n") as file:
+        with open(self._file, encoding="utf-8", newline="\n", opener=_open_regular) as file:
             self._newest = os.fstat(file.fileno()).st_mtime_ns - _RACY_NANOSECONDS
             header, *lines = file.read().split("\n")
         if header == _HEADER and len(lines) % 2:

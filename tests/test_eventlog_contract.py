@@ -237,5 +237,5 @@ def test_a_pass_with_nothing_to_do_fences_nobody(
     """A publisher at work is not disturbed by one that has nothing to send."""
     publish(open_log(), range(1, 4), topics_prefix)
     at_work = open_log().fence()
-    assert publish(open_log(), range(1, 4), topics_prefix).published == set()
+    assert publish(open_log(), range(1, 4), topics_prefix).published == {}
     at_work.commit([make_event(topic, 1)], records("a"))

@@ -80,6 +80,9 @@ def test_the_pins_file_reads_back() -> None:
         b"ledgers: [{cluster_id: x}]",
         b"ledgers: [a",
         b"\xff",
+        b"ledgers: []",
+        b"ledgers: {}",
+        pins.encode((PIN, replace(PIN, topic_id="topic-id-2"))),
         b"[]",
     ],
 )

@@ -197,7 +197,7 @@ def test_events_and_ledger_arrive_byte_for_byte_where_the_positions_say(
 
 
 def test_positions_are_a_sequence_that_waits_for_the_broker(log: KafkaEventLog) -> None:
-    seen = []
+    seen: list[Position] = []
 
     def curious(positions: Sequence[Position]) -> list[tuple[str, str, bytes]]:
         last = positions[-1]

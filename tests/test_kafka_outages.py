@@ -170,6 +170,16 @@ def test_a_broker_that_is_killed_and_restarted_in_mid_transaction(
     assert_exactly_once(fragile, log)
 
 
+def test_a_broker_that_is_killed_right_after_a_commit(fragile: Broker, log: KafkaEventLog) -> None:
+    """Whether the commit survives or is taken back as a whole, consumers see each event once."""
+    commit(log)
+    fragile.kill()
+    fragile.restart()
+    wait_until_it_serves(fragile)
+    publish_what_is_missing(log)
+    assert_exactly_once(fragile, log)
+
+
 @pytest.mark.parametrize("freeze", ["pause", "kill"])
 def test_no_answer_to_the_commit_is_unknown_and_the_ledger_tells(
     fragile: Broker, log: KafkaEventLog, monkeypatch: pytest.MonkeyPatch, freeze: str

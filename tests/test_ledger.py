@@ -65,7 +65,20 @@ def test_positions_are_filled_in_after_the_events_were_sent() -> None:
     assert decode(value) == replace(ENTRY, events=(*ENTRY.events, new))
 
 
-@pytest.mark.parametrize("value", [b"", b"[]", b"{}", b"\xff", b'{"v":2}', b'{"v":1}', b"null"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"v":2}',
+        b'{"v":1}',
+        b"null",
+        b"[" * 100_000,
+        b'{"v":1,"documents":1,"blob":"ab","path":"\xff",',
+    ],
+)
 def test_a_foreign_record_is_refused_and_never_skipped(value: bytes) -> None:
     """Skipping a record could mean to publish its request again."""
     with pytest.raises(LedgerUnreadable):

@@ -427,3 +427,14 @@ def test_a_published_file_with_an_error_is_not_taken_for_known(world: World) -> 
     published = publisher.publish(plan(publisher.peek()), plan)
     assert [action.request_id for action in published.sends] == [two.request_id]
     assert codes(plan(world.ledger())) == [("FRN111", ONE.path)]
+
+
+def test_an_old_cancellation_does_not_reach_a_newer_revision(world: World) -> None:
+    """The job of an old commit, run again after the request was ordered anew, sends nothing."""
+    cancelled = replace(ONE, cancel="budget")
+    world.publish(ONE)
+    world.publish(cancelled, blobs=EDITED)
+    world.publish(replace(ONE, revision=2), blobs={ONE.path: "f" * 40})
+    plan = world.publish(cancelled, blobs=EDITED)
+    assert outcome(plan) == [("hold", "Completed")]
+    assert codes(plan) == [("FRN402", ONE.path)]

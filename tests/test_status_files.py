@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from franc_gitops.model import Phase
-from franc_gitops.status_files import HEADER, is_ours, render
+from franc_gitops.status_files import HEADER, is_of, render
 
 EVENT = {
     "event_type": "device_connection",
@@ -143,10 +143,11 @@ def test_half_a_character_from_a_workers_json_is_no_crash() -> None:
     assert yaml.safe_load(content)["requests"][0]["message"] == "half ? of one"
 
 
-def test_a_status_file_is_known_by_its_first_line() -> None:
+def test_a_status_file_is_known_by_its_first_lines() -> None:
     content = render("requests/a.yaml", Phase.REJECTED, [], [])
-    assert is_ours(content)
-    assert is_ours(content[: len(HEADER)])
-    assert not is_ours(b"")
-    assert not is_ours(b"# Written by hand\n")
-    assert not is_ours(b"\n" + content)
+    assert is_of(content, "requests/a.yaml")
+    assert not is_of(content, "requests/prod/a.yaml"), "another environment's"
+    assert not is_of(content, "requests/a.yam")
+    assert not is_of(b"", "requests/a.yaml")
+    assert not is_of(b"# Written by hand\n", "requests/a.yaml")
+    assert not is_of(b"\n" + content, "requests/a.yaml")

@@ -7,6 +7,7 @@ mode with full synchronisation, so that a committed transaction survives a power
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import EventLogRefused, EventLogUnreachable, OutcomeUnknown
 from franc_gitops.eventlogs import Committed, Record
 from franc_gitops.model import LogIdentity, Position
+from franc_gitops.state_folder import make_state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,10 +70,9 @@ class _Database:
     def __init__(self, folder: Path) -> None:
         self.file = folder / FILE_NAME
         with self.causes():
-            folder.mkdir(parents=True, exist_ok=True)
-            ignore = folder / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")
+            make_state_folder(folder)
+            if self.file.is_symlink():
+                raise OSError(errno.ELOOP, "it is a link, which is not followed")
             self.connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:

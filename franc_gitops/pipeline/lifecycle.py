@@ -22,7 +22,7 @@ Verdict = tuple[Action, "Problem | None"]
 def judge(request: Request, entry: LedgerEntry | None, situation: Situation) -> Verdict:
     """Decide what becomes of a valid request, looking at nothing but its ledger entry."""
     if request.cancel is not None:
-        return _judge_cancel(request, entry), None
+        return _judge_cancel(request, entry)
     if entry is None:
         return _judge_new(request, situation)
     return _judge_known(request, entry, situation)
@@ -36,14 +36,17 @@ def _act(
     )
 
 
-def _judge_cancel(request: Request, entry: LedgerEntry | None) -> Action:
+def _judge_cancel(request: Request, entry: LedgerEntry | None) -> Verdict:
     if entry is None:
         reason = "cancelled before it was published: nothing is sent"
-        return _act(Kind.SKIP, request, None, Phase.CANCELLED, reason)
+        return _act(Kind.SKIP, request, None, Phase.CANCELLED, reason), None
     if entry.phase is Phase.CANCELLED:
-        return _act(Kind.SKIP, request, entry, Phase.CANCELLED, "its cancellation is published")
+        reason = "its cancellation is published"
+        return _act(Kind.SKIP, request, entry, Phase.CANCELLED, reason), None
+    if request.revision < entry.revision:
+        return _hold(request, entry, _went_back(request, entry))
     reason = f"cancels the published revision {entry.revision}"
-    return _act(Kind.CANCEL, request, entry, Phase.CANCELLED, reason)
+    return _act(Kind.CANCEL, request, entry, Phase.CANCELLED, reason), None
 
 
 def _judge_new(request: Request, situation: Situation, entry: LedgerEntry | None = None) -> Verdict:
@@ -67,13 +70,7 @@ def _judge_known(request: Request, entry: LedgerEntry, situation: Situation) -> 
     if request.revision > entry.revision:
         return _judge_new(request, situation, entry)
     if request.revision < entry.revision:
-        found = _lifecycle(
-            "FRN402",
-            request,
-            f"revision went back: {entry.revision} is published, the file says {request.revision}",
-            f"set revision: {entry.revision} to keep what is published, "
-            f"or {entry.revision + 1} to publish this content",
-        )
+        found = _went_back(request, entry)
     elif request.digest != entry.digest:
         found = _lifecycle(
             "FRN401",
@@ -90,7 +87,21 @@ def _judge_known(request: Request, entry: LedgerEntry, situation: Situation) -> 
         )
     else:
         return _act(Kind.SKIP, request, entry, entry.phase, "published, unchanged"), None
+    return _hold(request, entry, found)
+
+
+def _hold(request: Request, entry: LedgerEntry, found: Problem) -> Verdict:
     return _act(Kind.HOLD, request, entry, entry.phase, found.message), found
+
+
+def _went_back(request: Request, entry: LedgerEntry) -> Problem:
+    return _lifecycle(
+        "FRN402",
+        request,
+        f"revision went back: {entry.revision} is published, the file says {request.revision}",
+        f"set revision: {entry.revision} to keep what is published, "
+        f"or {entry.revision + 1} to publish this content",
+    )
 
 
 def _lifecycle(code: str, request: Request, message: str, hint: str) -> Problem:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops import pins as pins_file
 from franc_gitops.errors import WriteBackFailed
-from franc_gitops.status_files import HEADER, is_ours
+from franc_gitops.state_folder import make_state_folder
+from franc_gitops.status_files import is_of
 from franc_gitops.status_index import StatusIndex
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _SUFFIXES = (".yaml", ".yml")
 _TEMPORARY = ".franc-tmp-"
 _STALE_SECONDS = 3600
 _SHOWN_FAILURES = 10
-_HEADER_BYTES = len(HEADER.encode())
+_BEGINNING_BYTES = 16_384
 
 
 class Written(NamedTuple):
@@ -64,21 +65,15 @@ class FilesWriteBack:
             keep=lambda path: keep(self._below + path),
             stale_before=self._clock.now().timestamp() - _STALE_SECONDS,
         )
-        removed = turn.remove_strays()
+        removed = turn.remove_strays(self._below)
         for status in wanted:
             turn.write(status.path.removeprefix(self._below), status)
         turn.write_pins(pins)
-        self._make_state_folder()
+        with suppress(OSError):  # without it, the next pass has no index and is slower
+            make_state_folder(self._state)
         turn.save()
         turn.raise_failures()
         return Written(turn.written, turn.unchanged, removed)
-
-    def _make_state_folder(self) -> None:
-        with suppress(OSError):
-            self._state.mkdir(parents=True, exist_ok=True)
-            ignore = self._state / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")
 
 
 class _Turn:
@@ -161,20 +156,24 @@ class _Turn:
             if entry.stat(follow_symlinks=False).st_mtime < before:
                 os.unlink(f"{self._folder}/{path}")  # noqa: PTH108
 
-    def remove_strays(self) -> int:
-        """Remove status files without a request file; leave what is not ours alone."""
+    def remove_strays(self, below: str) -> int:
+        """Remove status files without a request file; leave what is not ours alone.
+
+        Ours is what names the request file of its place, `below` and its own path: the status
+        folder of another environment may lie inside this one.
+        """
         removed = 0
         for path in self._strays:
             try:
-                removed += self._remove(path)
+                removed += self._remove(path, below + path)
             except OSError as error:
                 self._fail(path, error)
             self._index.forget(path)
         return removed
 
-    def _remove(self, path: str) -> bool:
+    def _remove(self, path: str, request_file: str) -> bool:
         file = Path(self._folder, path)
-        if not is_ours(_read(file, most=_HEADER_BYTES)):
+        if not is_of(_read(file, most=_BEGINNING_BYTES), request_file):
             return False
         file.unlink()
         for parent in file.parents:

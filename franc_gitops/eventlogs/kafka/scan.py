@@ -44,8 +44,14 @@ class Scan:
     Between two reads it fetches nothing.
     """
 
-    def __init__(self, connection: KafkaConnection, at: Mapping[Place, int]) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        at: Mapping[Place, int],
+        isolation: str = "read_committed",
+    ) -> None:
         """Stand at some places; nothing is opened before there is something to read."""
+        self._isolation = isolation
         self.at = dict(at)
         self._connection = connection
         self._complaints = Complaints()
@@ -84,7 +90,8 @@ class Scan:
     def assign(self, places: Iterable[Place]) -> Consumer:
         """Begin to fetch from where we stand in some partitions."""
         if self._consumer is None:
-            self._consumer = make_consumer(self._connection, self._complaints)
+            extra = {"isolation.level": self._isolation}
+            self._consumer = make_consumer(self._connection, self._complaints, extra)
         self._complaints.clear()
         # Absolute offsets: a logical one, like "beginning", costs another question of 0.5 s.
         self._consumer.assign([TopicPartition(*place, self.at[place]) for place in places])

@@ -16,7 +16,7 @@ from franc_gitops.eventlogs import Committed
 from franc_gitops.eventlogs.kafka.causes import Cause, Complaints, explain, listen, trouble_of
 from franc_gitops.eventlogs.kafka.clients import make_producer
 from franc_gitops.eventlogs.kafka.deadline import Deadline
-from franc_gitops.eventlogs.kafka.hanging import abort_in, find_open
+from franc_gitops.eventlogs.kafka.hanging import abort_in, find_open, refuse_torn
 from franc_gitops.eventlogs.kafka.transaction import Layout, Transaction
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def open_session(
     try:
         left_open = find_open(admin, layout)
         if left_open:
+            refuse_torn(admin, layout, left_open)
             abort_in(admin, producer, complaints, left_open)
     except BaseException:
         release(producer)
