@@ -131,7 +131,7 @@ def test_a_change_needs_a_higher_revision(world: World) -> None:
     world.publish(ONE)
     changed = replace(ONE, digest="sha256:other")
     plan = world.plan(changed, blobs=EDITED)
-    assert outcome(plan) == [("hold", "Completed")]
+    assert outcome(plan) == [("hold", "Rejected")]
     assert codes(plan) == [("FRN401", ONE.path)]
     assert "revision: 2" in plan.problems[0].hint
 
@@ -151,7 +151,7 @@ def test_a_lower_revision_is_a_problem(world: World) -> None:
     """A reverted commit sends nothing and says FRN402."""
     world.publish(replace(ONE, revision=3))
     plan = world.plan(replace(ONE, revision=2), blobs=EDITED)
-    assert outcome(plan) == [("hold", "Completed")]
+    assert outcome(plan) == [("hold", "Rejected")]
     assert codes(plan) == [("FRN402", ONE.path)]
 
 
@@ -436,5 +436,14 @@ def test_an_old_cancellation_does_not_reach_a_newer_revision(world: World) -> No
     world.publish(cancelled, blobs=EDITED)
     world.publish(replace(ONE, revision=2), blobs={ONE.path: "f" * 40})
     plan = world.publish(cancelled, blobs=EDITED)
-    assert outcome(plan) == [("hold", "Completed")]
+    assert outcome(plan) == [("hold", "Rejected")]
     assert codes(plan) == [("FRN402", ONE.path)]
+
+
+def test_a_cancellation_may_raise_the_revision(world: World) -> None:
+    """The cancelled revision is the one that the file names; it is not sent when cancel goes."""
+    world.publish(ONE)
+    world.publish(replace(ONE, revision=3, cancel="wrong site"), blobs=EDITED)
+    plan = world.plan(replace(ONE, revision=3), blobs={ONE.path: "f" * 40})
+    assert plan.sends == ()
+    assert codes(plan) == [("FRN405", ONE.path)]

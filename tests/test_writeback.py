@@ -72,6 +72,7 @@ class Folder:
 
 
 def content(text: str) -> bytes:
+    """A status file; the text is the path of its request file where that matters."""
     return f"{HEADER}file: {text}\n".encode()
 
 
@@ -162,7 +163,7 @@ def test_an_edit_of_the_same_size_and_moment_is_seen(folder: Folder) -> None:
 
 
 def test_pins_are_written_once_and_kept(folder: Folder) -> None:
-    folder.want(a="a")
+    folder.want(a="requests/a.yaml")
     folder.write_back(with_pin=True)
     file = folder.root / "status" / pins.FILE_NAME
     before = file.stat()
@@ -187,11 +188,11 @@ def test_names_as_long_as_a_file_system_allows(folder: Folder) -> None:
 
 
 def test_status_files_without_a_request_go_with_their_empty_folders(folder: Folder) -> None:
-    folder.wanted = {"requests/2024/old/a.yaml": "a", "requests/2024/b.yaml": "b"}
+    folder.wanted = {path: path for path in ("requests/2024/old/a.yaml", "requests/2024/b.yaml")}
     folder.write_back()
-    folder.wanted = {"requests/2024/b.yaml": "b"}
+    folder.wanted = {"requests/2024/b.yaml": "requests/2024/b.yaml"}
     assert folder.write_back() == Written(unchanged=1, removed=1)
-    assert folder.found() == {"2024/b.yaml": content("b")}
+    assert folder.found() == {"2024/b.yaml": content("requests/2024/b.yaml")}
     assert not (folder.root / "status/2024/old").exists()
     folder.wanted = {}
     assert folder.write_back() == Written(removed=1)
@@ -199,13 +200,14 @@ def test_status_files_without_a_request_go_with_their_empty_folders(folder: Fold
 
 
 def test_what_others_put_there_is_left_alone(folder: Folder) -> None:
-    folder.want(a="a")
+    folder.want(a="requests/a.yaml")
     folder.write_back()
     others = {
         "README.md": b"hello",
         "notes.yaml": b"mine: true\n",
         "large.yaml": b"#" * 5_000_000,
         "empty.yaml": b"",
+        "prod/a.yaml": content("requests/a.yaml"),  # of an environment whose folder is in ours
         "sub/.keep": b"",
         pins.FILE_NAME: b"pins",
     }

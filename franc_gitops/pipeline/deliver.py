@@ -93,7 +93,7 @@ def _entry(
         type=request.type,
         change_number=request.change_number,
         item=request.item,
-        revision=old.revision if old else request.revision,
+        revision=request.revision,
         digest=old.digest if old else request.digest,
         path=request.path,
         blob=situation.snapshot.files[request.path],

@@ -91,7 +91,7 @@ def _judge_known(request: Request, entry: LedgerEntry, situation: Situation) -> 
 
 
 def _hold(request: Request, entry: LedgerEntry, found: Problem) -> Verdict:
-    return _act(Kind.HOLD, request, entry, entry.phase, found.message), found
+    return _act(Kind.HOLD, request, entry, Phase.REJECTED, found.message), found
 
 
 def _went_back(request: Request, entry: LedgerEntry) -> Problem:

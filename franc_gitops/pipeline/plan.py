@@ -91,7 +91,6 @@ def _hold(action: Action, bad: set[str], *, strict: bool) -> Action:
         reason, phase = "held: --strict and another file has an error", Phase.PENDING
     else:
         return action
-    phase = action.entry.phase if action.entry else phase
     return replace(action, kind=Kind.HOLD, reason=reason, phase=phase)
 
 

@@ -99,8 +99,8 @@ class _Projection:
         for action in actions:
             entry = entry_of(action, self._ledger)
             if entry is not None:
-                rows.append(published_row(entry, self._log))
-                phases.append(entry.phase)
+                rows.append({**published_row(entry, self._log), **held(action)})
+                phases.append(action.phase if held(action) else entry.phase)
             elif action.request is not None:
                 rows.append(self._unpublished(action, action.request))
                 phases.append(action.phase)
@@ -113,6 +113,13 @@ class _Projection:
         return unpublished_row(
             request, action.phase, _sentence(action), provenance.commit, self._log
         )
+
+
+def held(action: Action) -> dict[str, str]:
+    """Give what a published request's row says of the content that is held; nothing if none is."""
+    if action.kind is not Kind.HOLD:
+        return {}
+    return {"phase": action.phase.value, "message": _sentence(action)}
 
 
 def entry_of(action: Action, ledger: Ledger) -> LedgerEntry | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
 from franc_gitops.pipeline.actions import Kind
-from franc_gitops.pipeline.project import entry_of, published_row, unpublished_row
+from franc_gitops.pipeline.project import entry_of, held, published_row, unpublished_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,6 +78,6 @@ def _standing(action: Action, *, pending: bool) -> dict[str, str]:
     """Say where the request stands if that is not what its status file says."""
     if pending:
         return {"phase": Phase.PENDING.value, "message": f"Pending: {action.reason}"}
-    if action.sends or (action.entry is not None and action.kind is not Kind.HOLD):
-        return {}
+    if action.sends or action.entry is not None:
+        return held(action)
     return {"message": action.reason[:1].upper() + action.reason[1:]}
