@@ -39,7 +39,7 @@ def decode(content: bytes, where: str) -> tuple[Pin, ...]:
         return _only_one_each([_pin(entry) for entry in ledgers])  # type: ignore[union-attr]
     except (Refused, LookupError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"{where} cannot be read: {error}",
+            f"{where} cannot be read: {str(error) or 'it is not YAML as we write it'}",
             hint="bring it back from git; without it any ledger would be accepted",
         ) from error
 
