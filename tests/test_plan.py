@@ -447,3 +447,15 @@ def test_a_cancellation_may_raise_the_revision(world: World) -> None:
     plan = world.plan(replace(ONE, revision=3), blobs={ONE.path: "f" * 40})
     assert plan.sends == ()
     assert codes(plan) == [("FRN405", ONE.path)]
+
+
+def test_a_moved_and_reformatted_file_keeps_the_path_that_its_events_name(world: World) -> None:
+    """Its new content becomes known, and the status file goes on saying what was sent."""
+    moved, two = replace(ONE, path="requests/new/place.yaml"), make_request(2)
+    world.publish(ONE)
+    world.publish(moved, two)
+    plan = world.plan(moved, two)
+    assert plan.comparison.settled[moved.path] == (ONE.request_id,)
+    entry = world.ledger().get(ONE.request_id)
+    assert entry is not None
+    assert entry.path == ONE.path

@@ -142,6 +142,7 @@ def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
     """Tell the other published requests of a file its new content, so that it is known whole.
 
     One that is held for its window is not told: the file must be read again when it opens.
+    The path stays the one that was published, which events and status file name.
     """
     blob = plan.situation.snapshot.files[path]
     problems = plan.problems_by_path.get(path, ())
@@ -151,7 +152,6 @@ def _refreshed(path: str, plan: Plan) -> Iterator[Unplaced]:
             continue
         told = replace(
             entry,
-            path=path,
             blob=blob,
             document=request.document,
             documents=request.documents,
