@@ -110,7 +110,15 @@ def open_kafka(settings: Settings) -> EventLog:
     """Give the Kafka log; raises SettingsError where its client is not installed."""
     with _needing_the_client():
         from franc_gitops.eventlogs.kafka import KafkaEventLog
-    return KafkaEventLog(settings.kafka, settings.topic_prefix)
+    return KafkaEventLog(settings.kafka, settings.topic_prefix, _event_topics())
+
+
+def _event_topics() -> tuple[str, ...]:
+    """Give the guide's topics in its order, then those of further types of request."""
+    from franc_gitops import kinds
+    from franc_gitops.eventlogs.kafka.names import EVENT_TOPICS
+
+    return tuple(dict.fromkeys([*EVENT_TOPICS, *(kind.topic for kind in kinds.all_kinds())]))
 
 
 @contextmanager
@@ -167,7 +175,7 @@ def open_topics(settings: Settings) -> KafkaTopics:
     """Give what creates and compares the topics."""
     with _needing_the_client():
         from franc_gitops.eventlogs.kafka.topics import KafkaTopics
-    return KafkaTopics(settings.kafka, settings.topic_prefix)
+    return KafkaTopics(settings.kafka, settings.topic_prefix, _event_topics())
 
 
 def topic_wishes(**wishes: int | None) -> TopicWishes:
@@ -181,4 +189,4 @@ def open_probes(settings: Settings) -> KafkaProbes:
     """Give what tries the preconditions of publishing to Kafka."""
     with _needing_the_client():
         from franc_gitops.eventlogs.kafka.probes import KafkaProbes
-    return KafkaProbes(settings.kafka, settings.topic_prefix)
+    return KafkaProbes(settings.kafka, settings.topic_prefix, _event_topics())
