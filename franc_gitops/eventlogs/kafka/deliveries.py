@@ -19,35 +19,45 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Message
 
-    from franc_gitops.eventlogs.kafka.admin import Place
-
     Report: TypeAlias = "Callable[[KafkaError | None, Message], None]"
     """A delivery callback; it must never raise, that would hide the outcome of a commit."""
 
 _KEPT = 20
 
 
-class Deliveries:
-    """The delivery reports of one transaction; `order` is the place of each event sent."""
+class Slot:
+    """What is told of one partition: the offset of each event sent there, in sending order."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.order: list[Place] = []
-        self.offsets: dict[Place, list[int]] = {}
-        self.failures: list[Trouble] = []
-        self.reports = _Reports(self)
+    __slots__ = ("offsets", "partition", "report", "topic", "used")
 
-    def report_to(self, place: Place) -> Report:
-        """Make the callback for the events of a partition."""
-        append = self.offsets.setdefault(place, []).append
+    def __init__(self, topic: str, partition: int, failed: Report) -> None:
+        """Make the callback, `report`; failures go to `failed`."""
+        self.topic = topic
+        self.partition = partition
+        self.offsets: list[int] = []
+        self.used = 0
+        append = self.offsets.append
 
-        def delivered(error: KafkaError | None, message: Message) -> None:
+        def report(error: KafkaError | None, message: Message) -> None:
             if error is None:
                 append(message.offset())  # type: ignore[arg-type]  # delivered: never None
             else:
-                self.failed(error, message)
+                failed(error, message)
 
-        return delivered
+        self.report: Report = report
+
+
+class Deliveries:
+    """The delivery reports of one transaction; `order` is the slot of each event sent."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.order: list[Slot] = []
+        self.failures: list[Trouble] = []
+
+    def slots(self, topic: str, partitions: int) -> list[Slot]:
+        """Make a slot for each partition of a topic."""
+        return [Slot(topic, partition, self.failed) for partition in range(partitions)]
 
     def failed(self, error: KafkaError | None, message: Message) -> None:
         """Take the report of a ledger record, of which only a failure matters."""
@@ -57,24 +67,14 @@ class Deliveries:
     @property
     def topics(self) -> set[str]:
         """The topics of the events."""
-        return {topic for topic, _ in self.order}
+        return {slot.topic for slot in self.order}
 
     @property
     def is_sound(self) -> bool:
         """Whether every partition tells a rising offset for each of its events."""
-        told = sum(map(len, self.offsets.values()))
-        return told == len(self.order) and all(map(_rises, self.offsets.values()))
-
-
-class _Reports(dict["Place", "Report"]):
-    """Partition -> callback, made at its first event."""
-
-    def __init__(self, deliveries: Deliveries) -> None:
-        self._deliveries = deliveries
-
-    def __missing__(self, place: Place) -> Report:
-        report = self[place] = self._deliveries.report_to(place)
-        return report
+        used = set(self.order)
+        told = sum(len(slot.offsets) for slot in used)
+        return told == len(self.order) and all(_rises(slot.offsets) for slot in used)
 
 
 class Positions(Sequence[Position]):
@@ -86,9 +86,7 @@ class Positions(Sequence[Position]):
     def __init__(self, deliveries: Deliveries, wait: Callable[[], None]) -> None:
         """Take `wait`, which lets reports come in, and raises when none can come any more."""
         self._order = deliveries.order
-        self._offsets = deliveries.offsets
         self._wait = wait
-        self._used = dict.fromkeys(deliveries.offsets, 0)
         self._told: list[Position] = []
 
     def __len__(self) -> int:
@@ -101,21 +99,22 @@ class Positions(Sequence[Position]):
     def __getitem__(self, index: slice) -> list[Position]: ...
 
     def __getitem__(self, index: int | slice) -> Position | list[Position]:
-        if isinstance(index, slice):
-            self._tell(max(index.indices(len(self))[:2], default=0))
-        else:
-            self._tell(range(len(self))[index] + 1)
-        return self._told[index]
+        end = index.stop if isinstance(index, slice) else index + 1
+        if end is None or end <= 0 or end > len(self._order):
+            end = len(self._order)
+        told = self._told
+        if len(told) < end:
+            self._tell(end)
+        return told[index]
 
-    def _tell(self, count: int) -> None:
-        """Find out the first `count` positions."""
-        told, used, offsets = self._told, self._used, self._offsets
-        for place in self._order[len(told) : count]:
-            number, known = used[place], offsets[place]
-            while len(known) <= number:
+    def _tell(self, end: int) -> None:
+        """Find out the positions before `end`."""
+        told = self._told
+        for slot in self._order[len(told) : end]:
+            while len(slot.offsets) <= slot.used:
                 self._wait()
-            told.append(Position(place[1], known[number]))
-            used[place] = number + 1
+            told.append(Position(slot.partition, slot.offsets[slot.used]))
+            slot.used += 1
 
 
 def _rises(offsets: Sequence[int]) -> bool:

@@ -64,6 +64,10 @@ class Transaction:
         self._connection = connection = admin.connection
         self._layout = layout
         self._deliveries = Deliveries()
+        self._slots = {
+            topic: self._deliveries.slots(topic, partitions)
+            for topic, partitions in layout.partitions.items()
+        }
         self._deadline = Deadline(connection.transaction_timeout)
         self._patience = Deadline(connection.connect_timeout)
         complaints.clear()
@@ -71,18 +75,21 @@ class Transaction:
 
     def send_events(self, events: Sequence[Event]) -> Positions:
         """Send the events; their positions become known while the broker answers."""
-        partitions, order = self._layout.partitions, self._deliveries.order
-        reports, produce = self._deliveries.reports, self._producer.produce
+        slots, place, produce = self._slots, self._deliveries.order.append, self._producer.produce
+        last, count, partition = b"", 0, 0
         for number, (_, _, topic, key, headers, value) in enumerate(events, 1):
-            count = partitions.get(topic)
-            if count is None:
+            row = slots.get(topic)
+            if row is None:
                 raise self._refusal(Trouble("UNKNOWN_TOPIC_OR_PART", "", f"topic {topic}"))
-            place = (topic, murmur2(key, count))
-            order.append(place)
+            if key is not last or len(row) != count:  # a request's events share their key
+                last, count = key, len(row)
+                partition = murmur2(key, count)
+            slot = row[partition]
+            place(slot)
             try:
-                produce(topic, value, key, place[1], reports[place], None, 0, list(headers))
+                produce(topic, value, key, partition, slot.report, None, 0, [*headers])
             except (BufferError, KafkaException) as error:
-                self._produce_late(error, topic, value, key, place[1], reports[place], [*headers])
+                self._produce_late(error, topic, value, key, partition, slot.report, [*headers])
             if not number % _POLL_EVERY:
                 self._attempt(lambda: self._producer.poll(0))
         return Positions(self._deliveries, self._wait_for_reports)
