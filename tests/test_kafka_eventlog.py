@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,8 @@ from franc_gitops.eventlogs.kafka import KafkaEventLog, clients, scan, transacti
 from franc_gitops.eventlogs.kafka.admin import Admin
 from franc_gitops.eventlogs.kafka.survey import survey
 from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicState, TopicWishes
-from franc_gitops.model import Severity
+from franc_gitops.ledger import LedgerEntry, SentEvent
+from franc_gitops.model import Phase, Severity
 from tests.support.broker import alter_config, console_consume, delete_topic
 from tests.support.kafka_log import (
     connection_to,
@@ -22,13 +24,14 @@ from tests.support.kafka_log import (
     record_places,
     settle,
 )
-from tests.support.kafka_victim import open_transaction
+from tests.support.kafka_victim import end_transaction, open_transaction
 from tests.support.topics import admin
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from franc_gitops.eventlogs import Recorder
     from franc_gitops.model import Position
     from tests.support.broker import Broker
 
@@ -390,21 +393,62 @@ def test_an_open_transaction_is_not_waited_for_by_a_peek_but_is_by_a_target(
         assert [key for key, _ in read_all(log)] == ["request-0"]
         with pytest.raises(EventLogUnreachable, match=r"ledger partition 0 stands at 0 of"):
             read_all(impatient, target)
-        ended = log_producer_end(kafka, "somebody-else")
-    assert ended
+        end_transaction(kafka, "somebody-else")
     assert [key for key, _ in read_all(impatient, target)] == ["request-0"]
     impatient.close()
 
 
-def log_producer_end(kafka: Broker, transactional_id: str) -> bool:
-    """Fence the dead producer, as its successor would."""
-    from confluent_kafka import Producer
+def record_entries(log: KafkaEventLog) -> Recorder:
+    """A recorder of real ledger records, which name their events."""
 
-    successor = Producer(
-        {"bootstrap.servers": kafka.bootstrap, "transactional.id": transactional_id}
-    )
-    successor.init_transactions(30)
-    return True
+    def recorder(positions: Sequence[Position]) -> list[tuple[str, str, bytes]]:
+        sent = tuple(
+            SentEvent("task_status_update", "id", f"{log.names.prefix}.task.status", *place, "")
+            for place in positions
+        )
+        name, change = "device_conn_CHG-2024-000002", "CHG-2024-000002"
+        texts = (name, "device_connection", change, None, 1, "", "a.yaml", "", 1, 1, "")
+        entry = LedgerEntry(*texts, Phase.COMPLETED, "accept", "", events=sent)
+        return [(change, name, entry.encode())]
+
+    return recorder
+
+
+def commit_behind_an_open_transaction(log: KafkaEventLog) -> None:
+    """Commit an event to the partition where another's is open; its ledger record is elsewhere."""
+    event = make_event(log, 2)
+    assert (murmur2(event.key, 3), murmur2(event.key, 32)) == (0, 29)
+    session = log.fence()
+    session.commit([event], record_entries(log))
+    session.close()
+    wait_for(lambda: read_all(log), what="the commit to be visible", seconds=10)
+
+
+def test_what_is_behind_anothers_open_transaction_gets_the_time_to_show(
+    kafka: Broker, log: KafkaEventLog
+) -> None:
+    with open_transaction(kafka, log.names.prefix, f"{log.names.prefix}.other"):
+        commit_behind_an_open_transaction(log)
+        ending = Timer(1.5, end_transaction, (kafka, f"{log.names.prefix}.other"))
+        ending.start()
+        log.fence().close()
+        ending.join()
+    assert [record.value for record in log.events()] == [make_event(log, 2).value]
+
+
+def test_a_part_that_never_shows_is_not_aborted_but_left_to_a_human(
+    kafka: Broker, log: KafkaEventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "OPEN_TRANSACTION_MARGIN", 0.5)
+    with open_transaction(kafka, log.names.prefix, f"{log.names.prefix}.other"):
+        commit_behind_an_open_transaction(log)
+        impatient = make_log(kafka, log.names.prefix, transaction_timeout=1.0)
+        with pytest.raises(EventLogRefused, match=r"task\.status partition 0"):
+            impatient.fence()
+        impatient.close()
+        end_transaction(kafka, f"{log.names.prefix}.other")
+    log.fence().close()
+    assert [record.value for record in log.events()] == [make_event(log, 2).value]
 
 
 # --- reading -----------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
     python -m tests.support.kafka_victim BOOTSTRAP PREFIX TRANSACTIONAL_ID TIMEOUT_MS
 
-Writes an event and a ledger record, says `open` once the broker has both, and waits.
+Writes an event and a ledger record, both to partition 0, says `open` once the broker has
+them, and waits.
 """
 
 from __future__ import annotations
@@ -33,6 +34,13 @@ def open_transaction(
     yield
 
 
+def end_transaction(broker: Broker, transactional_id: str) -> None:
+    """Have the transaction aborted, as a successor of the dead publisher would."""
+    Producer(
+        {"bootstrap.servers": broker.bootstrap, "transactional.id": transactional_id}
+    ).init_transactions(30)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Begin the transaction and wait to be killed."""
     bootstrap, prefix, transactional_id, timeout_ms = arguments
@@ -45,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     producer.init_transactions(30)
     producer.begin_transaction()
-    producer.produce(f"{prefix}.task.status", b"dead", b"CHG-2024-000001")
+    producer.produce(f"{prefix}.task.status", b"dead", b"CHG-2024-000001", partition=0)
     producer.produce(f"{prefix}.gitops.ledger", b"dead", b"request-dead", partition=0)
     assert producer.flush(30) == 0
     print("open", flush=True)

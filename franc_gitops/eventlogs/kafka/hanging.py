@@ -10,21 +10,22 @@ partitions is another producer's, which our abort does not touch, or left over.
 
 A leftover of which nothing is visible may be aborted whatever the coordinator had decided:
 it is sent again, and consumers see it once. But where a part of it is visible, it was
-committed, and aborting the rest would tear it: `refuse_torn` then leaves it to a human.
+committed, and aborting the rest would tear it: `find_leftovers` leaves it to a human.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from confluent_kafka import IsolationLevel, KafkaException
 
 from franc_gitops.errors import EventLogRefused
+from franc_gitops.eventlogs.kafka import scan
 from franc_gitops.eventlogs.kafka.causes import explain, trouble_of
 from franc_gitops.eventlogs.kafka.deadline import Deadline
 from franc_gitops.eventlogs.kafka.reader import KafkaLedgerReader
-from franc_gitops.eventlogs.kafka.scan import Scan
 from franc_gitops.ledger import PRIVATE_KEY, LedgerUnreadable, decode
 
 if TYPE_CHECKING:
@@ -57,28 +58,41 @@ def find_open(admin: Admin, layout: Layout) -> list[Place]:
         admin.pause(_PAUSE)
 
 
-def refuse_torn(admin: Admin, layout: Layout, places: Sequence[Place]) -> None:
-    """Raise EventLogRefused if a part of what is open in the places is visible elsewhere.
+def find_leftovers(admin: Admin, layout: Layout) -> list[Place]:
+    """Give the partitions whose open transaction may be aborted: nothing of it is visible.
+
+    While another producer's transaction is open, what we committed after it is hidden in that
+    partition and looks torn: so it gets the time to end, as when the ledger is read. Raises
+    EventLogRefused if it looks torn to the last.
+    """
+    deadline = Deadline(admin.connection.transaction_timeout + scan.OPEN_TRANSACTION_MARGIN)
+    while places := find_open(admin, layout):
+        torn = _find_torn(admin, layout, places)
+        if torn is None:
+            return places
+        if deadline.passed:
+            raise EventLogRefused(
+                "the brokers lost the end of a committed transaction: a part of it is visible, "
+                f"another is not ({torn[0]} partition {torn[1]})",
+                hint="do not abort it; see «a transaction that was torn» in docs/kafka.md",
+            )
+    return []
+
+
+def _find_torn(admin: Admin, layout: Layout, places: Sequence[Place]) -> Place | None:
+    """Find a partition in which a part of what is open elsewhere is visible, or the reverse.
 
     The ledger records say which events belong together: one that is visible must not name
     an open event, and one that is open must not name a visible event.
     """
-    open_from = admin.ends(places, IsolationLevel.READ_COMMITTED)
+    stable = admin.ends(places, IsolationLevel.READ_COMMITTED)
     ends = admin.ends(places, IsolationLevel.READ_UNCOMMITTED)
-    visible = _named(_ledger_values(admin, layout))
-    hidden = _named(
-        _values(admin, {p: (open_from[p], ends[p]) for p in places if p[0] == layout.ledger})
-    )
-    torn = {
-        place for place, offset in visible if place in open_from and offset >= open_from[place]
-    } | {place for place, offset in hidden if _is_visible(admin, place, offset)}
-    if torn:
-        topic, partition = min(torn)
-        raise EventLogRefused(
-            f"the brokers lost the end of a committed transaction: a part of it is visible, "
-            f"another is not ({topic} partition {partition})",
-            hint="do not abort it; see «a transaction that was torn» in docs/kafka.md",
-        )
+    for place, offset in _named(_ledger_values(admin, layout)):
+        if offset >= stable.get(place, offset + 1):
+            return place
+    ledger = {place: (stable[place], ends[place]) for place in places if place[0] == layout.ledger}
+    hidden = _named(value for _, _, value in _records(admin, ledger, "read_uncommitted"))
+    return _find_visible(admin, hidden)
 
 
 def _ledger_values(admin: Admin, layout: Layout) -> Iterator[bytes]:
@@ -98,31 +112,39 @@ def _named(values: Iterable[bytes]) -> Iterator[tuple[Place, int]]:
                 yield (event.topic, event.partition), event.offset
 
 
-def _is_visible(admin: Admin, place: Place, offset: int) -> bool:
-    """Tell whether a read_committed consumer sees the record at an offset."""
-    stable = admin.ends([place], IsolationLevel.READ_COMMITTED)[place]
-    ends = {place: (offset, min(offset + 1, stable))}
-    return any(True for _ in _values(admin, ends, read="read_committed"))
+def _find_visible(admin: Admin, events: Iterable[tuple[Place, int]]) -> Place | None:
+    """Find a partition in which a read_committed consumer sees one of the events."""
+    wanted: dict[Place, set[int]] = defaultdict(set)
+    for place, offset in events:
+        wanted[place].add(offset)
+    stable = admin.ends(wanted, IsolationLevel.READ_COMMITTED) if wanted else {}
+    ranges = {
+        place: (min(offsets), min(max(offsets) + 1, stable[place]))
+        for place, offsets in wanted.items()
+    }
+    for place, offset, _ in _records(admin, ranges, "read_committed"):
+        if offset in wanted[place]:
+            return place
+    return None
 
 
-def _values(
-    admin: Admin, ranges: Mapping[Place, tuple[int, int]], read: str = "read_uncommitted"
-) -> Iterator[bytes]:
-    """Give the values of the records between offsets of some partitions."""
-    wanted = {place: (start, end) for place, (start, end) in ranges.items() if start < end}
-    if not wanted:
-        return
-    scan = Scan(admin.connection, {place: start for place, (start, _) in wanted.items()}, read)
+def _records(
+    admin: Admin, ranges: Mapping[Place, tuple[int, int]], isolation: str
+) -> Iterator[tuple[Place, int, bytes]]:
+    """Give place, offset and value of the records between offsets of some partitions."""
+    ranges = {place: (start, end) for place, (start, end) in ranges.items() if start < end}
+    reading = scan.Scan(
+        admin.connection, {place: start for place, (start, _) in ranges.items()}, isolation
+    )
+    ends = {place: end for place, (_, end) in ranges.items()}
     try:
-        ends = {place: end for place, (_, end) in wanted.items()}
-        for messages in scan.until(ends, admin.connection.connect_timeout):
+        for messages in reading.until(ends, admin.connection.connect_timeout):
             for message in messages:
-                place = (message.topic() or "", message.partition() or 0)
-                value = message.value()
-                if value is not None and (message.offset() or 0) < ends[place]:
-                    yield value
+                place, offset = (message.topic() or "", message.partition() or 0), message.offset()
+                if offset is not None and offset < ends[place]:
+                    yield place, offset, message.value() or b""
     finally:
-        scan.close()
+        reading.close()
 
 
 def abort_in(admin: Admin, producer: Producer, complaints: Complaints, places: list[Place]) -> None:

@@ -16,7 +16,7 @@ from franc_gitops.eventlogs import Committed
 from franc_gitops.eventlogs.kafka.causes import Cause, Complaints, explain, listen, trouble_of
 from franc_gitops.eventlogs.kafka.clients import make_producer
 from franc_gitops.eventlogs.kafka.deadline import Deadline
-from franc_gitops.eventlogs.kafka.hanging import abort_in, find_open, refuse_torn
+from franc_gitops.eventlogs.kafka.hanging import abort_in, find_leftovers
 from franc_gitops.eventlogs.kafka.transaction import Layout, Transaction
 
 if TYPE_CHECKING:
@@ -109,9 +109,8 @@ def open_session(
     """
     producer, complaints = _fence(admin, transactional_id, layout, limits)
     try:
-        left_open = find_open(admin, layout)
+        left_open = find_leftovers(admin, layout)
         if left_open:
-            refuse_torn(admin, layout, left_open)
             abort_in(admin, producer, complaints, left_open)
     except BaseException:
         release(producer)
