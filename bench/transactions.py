@@ -22,13 +22,13 @@ from franc_gitops.wiring import Choices, open_pass
 from tests.support.kafka_log import connection_to
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bench.setting import Setting
     from franc_gitops.eventlogs import Committed, Recorder, Session, Target
     from franc_gitops.ledger import Ledger
-    from franc_gitops.model import Event
+    from franc_gitops.model import Event, Position
     from franc_gitops.pipeline.actions import Plan
 
 TRANSACTIONS = "transactions"
@@ -126,9 +126,10 @@ class _TimedSession:
     def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
         kept: list[tuple[str, str, bytes]] = []
 
-        def record(positions: object) -> list[tuple[str, str, bytes]]:
-            kept.extend(recorder(positions))  # type: ignore[arg-type]
-            return kept
+        def record(positions: Sequence[Position]) -> Iterator[tuple[str, str, bytes]]:
+            for made in recorder(positions):
+                kept.append(made)
+                yield made
 
         gc.collect()
         began = monotonic()
