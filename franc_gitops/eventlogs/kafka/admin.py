@@ -33,6 +33,7 @@ Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
 
 _LISTEN = 0.1
+_METADATA = 0.5
 _RETRY = 0.05
 
 
@@ -48,6 +49,26 @@ class Admin:
     def _client(self) -> AdminClient:
         # Kept, because a client that is dropped lets its open questions fail.
         return make_admin(self.connection, self.complaints)
+
+    def wait_for_brokers(self, topic: str) -> None:
+        """Return once the cluster names a broker; raises where it does not in time.
+
+        A broker that is just starting may answer that there are none, and librdkafka 2.16 then
+        aborts the whole process in the middle of describe_cluster or describe_topics
+        (rd_kafka_admin_response_parse, assertion on rko_result). Plain metadata do not.
+        """
+        self._forget()
+        deadline = Deadline(self.connection.connect_timeout)
+        trouble = Trouble("_TIMED_OUT", "the cluster names no broker")
+        while True:
+            try:
+                if self._client.list_topics(topic or None, timeout=_METADATA).brokers:
+                    return
+            except KafkaException as error:
+                trouble = trouble_of(error)
+            self._client.poll(0)
+            if self.complaints.conclusive or deadline.passed:
+                raise explain(self.connection, [*self.complaints, trouble])
 
     def ask(
         self, request: Callable[[AdminClient, float], Mapping[Key, Future[Any]]]

@@ -53,6 +53,7 @@ class Survey:
 def survey(admin: Admin, names: Iterable[str]) -> Survey:
     """Ask for the cluster and some topics; raises where the cluster itself does not answer."""
     wanted = list(names)
+    admin.wait_for_brokers(wanted[0] if wanted else "")
     answers = admin.ask(lambda client, seconds: _questions(client, wanted, seconds))
     cluster = answers["cluster", ""]
     if isinstance(cluster, Trouble):
