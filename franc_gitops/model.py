@@ -109,6 +109,12 @@ class Problem:
             "hint": self.hint,
         }
 
+    def in_its_file(self) -> dict[str, str | int]:
+        """Give what the ledger and a status file keep: both name the path themselves."""
+        fields = self.as_dict()
+        del fields["path"], fields["severity"]
+        return fields
+
 
 class SourceFile(NamedTuple):
     """A request file at a revision: path from the repository's root and git blob id (hex)."""

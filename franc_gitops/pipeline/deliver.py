@@ -117,13 +117,7 @@ def _warnings(request: Request, problems: Iterable[Problem]) -> tuple[dict[str, 
     """Keep what a file was warned of, once: a file of many requests would repeat it in each."""
     if request.document != 1:
         return ()
-    return tuple(_warning(found) for found in problems)
-
-
-def _warning(problem: Problem) -> dict[str, str | int]:
-    fields = problem.as_dict()
-    del fields["path"], fields["severity"]
-    return fields
+    return tuple(found.in_its_file() for found in problems)
 
 
 def stale_records(plan: Plan) -> Iterator[Unplaced]:

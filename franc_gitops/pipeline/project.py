@@ -106,7 +106,7 @@ class _Projection:
                 phases.append(action.phase)
         bad = any(problem.is_error for problem in problems)
         phase = Phase.REJECTED if bad else _file_phase(phases)
-        return render(path, phase, rows, [_without_path(problem) for problem in problems])
+        return render(path, phase, rows, [problem.in_its_file() for problem in problems])
 
     def _unpublished(self, action: Action, request: Request) -> dict[str, Any]:
         provenance = self._plan.situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
@@ -185,9 +185,3 @@ def _event_row(event: dict[str, Any], *, embedded: bool) -> dict[str, Any]:
 
 def _file_phase(phases: Sequence[Phase]) -> Phase:
     return next((phase for phase in FILE_PHASE_ORDER if phase in phases), Phase.REJECTED)
-
-
-def _without_path(problem: Problem) -> dict[str, Any]:
-    fields = problem.as_dict()
-    del fields["path"], fields["severity"]
-    return fields
