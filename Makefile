@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CODE := franc_gitops tests $(wildcard bench scripts)
 ARGS ?=
+# More than processors: a test mostly waits, for a broker, for git, for a process.
+WORKERS ?= 4
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-kafka test proof check format schemas bench clean java kafka
+.PHONY: help demo demo-kafka test coverage proof check format schemas bench clean java kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,6 +24,9 @@ demo-kafka: kafka ## the same on a real Apache Kafka that is started for it, rea
 	@bash scripts/demo --kafka
 
 test: $(VENV)/.test kafka ## every test, on real brokers (ARGS='-k word' narrows it down)
+	@python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet $(ARGS)
+
+coverage: $(VENV)/.test kafka ## the same, and which branches no test runs in its own process
 	@python -m pytest --cov --cov-report=term $(ARGS)
 
 proof: $(VENV)/.test kafka ## the long proofs: the same claims, many more repetitions

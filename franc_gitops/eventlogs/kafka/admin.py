@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
@@ -37,6 +37,13 @@ _METADATA = 0.5
 _RETRY = 0.05
 
 
+class Cluster(NamedTuple):
+    """Which cluster it is, and how many brokers it names."""
+
+    cluster_id: str
+    brokers: int
+
+
 class Admin:
     """One admin client for the life of an event log; connects at the first question."""
 
@@ -50,20 +57,21 @@ class Admin:
         # Kept, because a client that is dropped lets its open questions fail.
         return make_admin(self.connection, self.complaints)
 
-    def wait_for_brokers(self, topic: str) -> None:
-        """Return once the cluster names a broker; raises where it does not in time.
+    def find_cluster(self, topic: str) -> Cluster:
+        """Give the cluster once it names a broker; raises where it does not in time.
 
-        A broker that is just starting may answer that there are none, and librdkafka 2.16 then
-        aborts the whole process in the middle of describe_cluster or describe_topics
-        (rd_kafka_admin_response_parse, assertion on rko_result). Plain metadata do not.
+        From plain metadata, of all topics where none is named, and never by describe_cluster:
+        a broker that is just starting may name no broker, and librdkafka 2.16 then aborts the
+        whole process (rd_kafka_DescribeClusterResponse_parse gives neither error nor result).
         """
         self._forget()
         deadline = Deadline(self.connection.connect_timeout)
         trouble = Trouble("_TIMED_OUT", "the cluster names no broker")
         while True:
             try:
-                if self._client.list_topics(topic or None, timeout=_METADATA).brokers:
-                    return
+                found = self._client.list_topics(topic or None, timeout=_METADATA)
+                if found.brokers and found.cluster_id:
+                    return Cluster(found.cluster_id, len(found.brokers))
             except KafkaException as error:
                 trouble = trouble_of(error)
             self._client.poll(0)

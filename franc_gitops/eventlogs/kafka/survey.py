@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from franc_gitops.eventlogs.kafka.causes import Trouble, explain
+from franc_gitops.eventlogs.kafka.causes import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,31 +53,25 @@ class Survey:
 def survey(admin: Admin, names: Iterable[str]) -> Survey:
     """Ask for the cluster and some topics; raises where the cluster itself does not answer."""
     wanted = list(names)
-    admin.wait_for_brokers(wanted[0] if wanted else "")
+    cluster = admin.find_cluster(wanted[0] if wanted else "")
     answers = admin.ask(lambda client, seconds: _questions(client, wanted, seconds))
-    cluster = answers["cluster", ""]
-    if isinstance(cluster, Trouble):
-        raise explain(admin.connection, [cluster])
     topics = {
         name: _topic(name, answers["topic", name], answers["config", name]) for name in wanted
     }
-    return Survey(cluster.cluster_id or "", len(cluster.nodes), topics)
+    return Survey(cluster.cluster_id, cluster.brokers, topics)
 
 
 def _questions(
     client: AdminClient, names: list[str], seconds: float
 ) -> dict[tuple[str, str], Future[Any]]:
-    questions: dict[tuple[str, str], Future[Any]] = {
-        ("cluster", ""): client.describe_cluster(request_timeout=seconds)
-    }
     if not names:
-        return questions
+        return {}
     described = client.describe_topics(
         TopicCollection(names), include_authorized_operations=True, request_timeout=seconds
     )
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     configs = client.describe_configs(resources, request_timeout=seconds)
-    questions |= {("topic", name): future for name, future in described.items()}
+    questions = {("topic", name): future for name, future in described.items()}
     return questions | {("config", resource.name): future for resource, future in configs.items()}
 
 
