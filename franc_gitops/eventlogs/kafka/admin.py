@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
@@ -70,8 +70,9 @@ class Admin:
         while True:
             try:
                 found = self._client.list_topics(topic or None, timeout=_METADATA)
-                if found.brokers and found.cluster_id:
-                    return Cluster(found.cluster_id, len(found.brokers))
+                cluster_id = cast("str | None", found.cluster_id)
+                if found.brokers and cluster_id:
+                    return Cluster(cluster_id, len(found.brokers))
             except KafkaException as error:
                 trouble = trouble_of(error)
             self._client.poll(0)
