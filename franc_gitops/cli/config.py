@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from franc_gitops.cli import options
 from franc_gitops.cli.help import epilog, verb
 from franc_gitops.errors import Exit
 
@@ -28,12 +27,7 @@ def config() -> None:
         Exit.USAGE,
     )
 )
-def show(
-    context: typer.Context,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
-    ] = "text",
-) -> int:
+def show(context: typer.Context, output: options.TextOrJson = "text") -> int:
     """Show each setting, its value and where it comes from.
 
     Flags win over the environment, that over an untracked .env, that over franc-gitops.yaml,

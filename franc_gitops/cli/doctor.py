@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from franc_gitops.cli import options
 from franc_gitops.cli.help import count, epilog, verb
 from franc_gitops.errors import Exit, FrancError
 from franc_gitops.reports import Check
@@ -32,12 +33,7 @@ _UNREACHABLE = "FRN501"
         Exit.UNREACHABLE,
     )
 )
-def doctor(
-    context: typer.Context,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
-    ] = "text",
-) -> int:
+def doctor(context: typer.Context, output: options.TextOrJson = "text") -> int:
     """Try every precondition of publishing, one by one.
 
     What does not hold is shown with what to do about it. Nothing is published. In Kafka one

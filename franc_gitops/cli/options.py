@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+TextOrJson = Annotated[
+    str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
+]
 Rev = Annotated[str, typer.Option("--rev", metavar="REV", help="Read the requests at this commit.")]
 Worktree = Annotated[
     bool,

@@ -35,9 +35,7 @@ app = verb()
 def plan(
     context: typer.Context,
     *,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
-    ] = "text",
+    output: options.TextOrJson = "text",
     rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
     strict: options.Strict = False,
@@ -64,7 +62,9 @@ def plan(
         made = turn.plan()
         check_files(made, settings, allow_empty=allow_empty)
         name_uncommitted(made, invocation)
-        invocation.write(render(Planned(made, turn.publisher.ledger), invocation.look()))
+        invocation.write(
+            render(Planned(made, turn.publisher.ledger, turn.identity.name), invocation.look())
+        )
     invocation.say(describe_plan(made))
     code = code_of_plan(made, fail_on_warnings=fail_on_warnings)
     return _changes(made, code) if fail_on_changes else code

@@ -45,9 +45,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
 def publish(
     context: typer.Context,
     *,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")
-    ] = "text",
+    output: options.TextOrJson = "text",
     rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
     strict: options.Strict = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from franc_gitops.cli import options
 from franc_gitops.cli.help import count, epilog, verb
 from franc_gitops.errors import Exit, UsageError
 from franc_gitops.reports import TopicRow
@@ -28,7 +29,6 @@ _Replication = Annotated[
     str,
     typer.Option("--replication", metavar="N", help="Copies; by default 3, or all brokers."),
 ]
-_Output = Annotated[str, typer.Option("-o", "--output", metavar="text|json", help="Output format.")]
 
 
 @app.callback()
@@ -54,7 +54,7 @@ def create(
     partitions: _Partitions = "",
     retention_days: _Retention = "",
     replication: _Replication = "",
-    output: _Output = "text",
+    output: options.TextOrJson = "text",
 ) -> int:
     """Create the topics that are missing; those that exist stay as they are."""
     wishes = _wishes(partitions, retention_days, replication)
@@ -78,7 +78,7 @@ def check(
     partitions: _Partitions = "",
     retention_days: _Retention = "",
     replication: _Replication = "",
-    output: _Output = "text",
+    output: options.TextOrJson = "text",
 ) -> int:
     """Compare the topics with what they should be; nothing is changed.
 

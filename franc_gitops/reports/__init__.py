@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
     from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.review import Review
     from franc_gitops.pipeline.turn import Report
 
 
@@ -40,10 +41,17 @@ class Findings(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """Subject `plan`: what a publication would do, and the ledger it was planned against."""
+    """Subject `plan`: what a publication would do, and the ledger it was planned against.
+
+    `log` is the name of the event log (`embedded` or `kafka:<cluster id>`), empty where it was
+    not asked (`--offline`): what is published already is then shown as to be sent, too.
+    With `review`, `plan` holds only what a change adds to its base.
+    """
 
     plan: Plan
     ledger: Ledger
+    log: str = ""
+    review: Review | None = None
 
 
 class Done(NamedTuple):
