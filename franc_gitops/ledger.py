@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import re
 import weakref
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
+from itertools import islice
 from json.encoder import encode_basestring as quote
 from tempfile import SpooledTemporaryFile
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from franc_gitops.errors import EventLogRefused
@@ -39,6 +41,7 @@ _CHANGE_LENGTH = len("CHG-2024-000001")
 _IN_MEMORY_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
 _LENGTH_BITS = 28
+_REMEMBERED_CHANGES = 10_000
 
 
 class LedgerUnreadable(EventLogRefused):
@@ -165,7 +168,7 @@ def decode(value: bytes) -> LedgerEntry:
 
 
 class _Values:
-    """request_id -> value, kept in a file once there are many."""
+    """request_id -> value, kept in a file once there are many; threads may share it."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}  # where it begins and its length, in one number
@@ -175,26 +178,29 @@ class _Values:
         self._chunk = b""
         self._chunk_start = 0
         self._is_elsewhere = False
+        self._lock = RLock()  # around the file, which has one place at a time
 
     def put(self, request_id: str, value: bytes) -> bool:
         """Keep a value; tell whether it is new."""
-        if request_id in self._places and self[request_id] == value:
-            return False
-        if self._is_elsewhere:  # a seek empties the buffer, so only where one is needed
-            self._file.seek(self._end)
-            self._is_elsewhere = False
-        self._file.write(value)
-        self._places[request_id] = self._end << _LENGTH_BITS | len(value)
-        self._end += len(value)
-        return True
+        with self._lock:
+            if request_id in self._places and self[request_id] == value:
+                return False
+            if self._is_elsewhere:  # a seek empties the buffer, so only where one is needed
+                self._file.seek(self._end)
+                self._is_elsewhere = False
+            self._file.write(value)
+            self._places[request_id] = self._end << _LENGTH_BITS | len(value)
+            self._end += len(value)
+            return True
 
     def __getitem__(self, request_id: str) -> bytes:
-        place, length = divmod(self._places[request_id], 1 << _LENGTH_BITS)
-        start = place - self._chunk_start
-        if start < 0 or start + length > len(self._chunk):
-            self._read_chunk(place, length)
-            start = 0
-        return self._chunk[start : start + length]
+        with self._lock:
+            place, length = divmod(self._places[request_id], 1 << _LENGTH_BITS)
+            start = place - self._chunk_start
+            if start < 0 or start + length > len(self._chunk):
+                self._read_chunk(place, length)
+                start = 0
+            return self._chunk[start : start + length]
 
     def _read_chunk(self, place: int, length: int) -> None:
         self._is_elsewhere = True
@@ -237,11 +243,13 @@ class Ledger:
 
     A large ledger lies in a temporary file, so that a hundred thousand requests cost some
     20 MB of memory; reading in the order of the log is then quick, anything else one seek.
+    While one thread folds and compares, others may ask `get`, `raw` and `in`.
     """
 
     def __init__(self) -> None:
         """Begin with an empty ledger."""
         self._values = _Values()
+        self._changed: deque[str] = deque(maxlen=_REMEMBERED_CHANGES)
         self.version = 0
         """Grows with every record that told something new; equal versions are equal ledgers."""
 
@@ -250,6 +258,17 @@ class Ledger:
         for request_id, value in records:
             if not request_id.startswith(PRIVATE_KEY) and self._values.put(request_id, value):
                 self.version += 1
+                self._changed.append(request_id)
+
+    def changed_since(self, version: int) -> list[str] | None:
+        """Give the request_ids of what an earlier version did not know, oldest first.
+
+        None if that is too long ago to be remembered: then any of them may have changed.
+        """
+        count = self.version - version
+        if not 0 <= count <= len(self._changed):
+            return None
+        return list(islice(self._changed, len(self._changed) - count, None))
 
     def __len__(self) -> int:
         """Count the requests."""

@@ -80,6 +80,7 @@ class Report:
     written: Written | None = None
     new_pins: tuple[Pin, ...] = ()
     failure: FrancError | None = None
+    publish_seconds: float = 0.0
 
     @property
     def unsent(self) -> frozenset[str]:
@@ -136,6 +137,7 @@ class Pass:
         self.approve(plan)
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
+        began = self.clock.monotonic()
         try:
             plan = self.publisher.publish(plan, self._replan)
         except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
@@ -151,6 +153,7 @@ class Pass:
             dict(self.publisher.published),
             new_pins=tuple(pin for pin in self.pins if pin not in self.guard.pins),
             failure=failure,
+            publish_seconds=self.clock.monotonic() - began,
         )
         report = self._write(report)
         with suppress(RepositoryError):  # only to warn; what is published must be reported

@@ -1,0 +1,89 @@
+"""A board that is driven by real passes, with a clock that tests set."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from franc_gitops.daemon.board import Board, Role
+from franc_gitops.errors import FrancError
+from franc_gitops.settings import load_settings
+from franc_gitops.wiring import Choices, open_pass
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from franc_gitops.pipeline.turn import Report
+    from tests.support.project import Project
+
+
+@dataclass
+class SetClock:
+    """A clock that stands still until a test moves it."""
+
+    time: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    elapsed: float = 0.0
+
+    def now(self) -> datetime:
+        """Give the time that was set."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Give the seconds that were let pass."""
+        return self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.go_on(seconds)
+
+    def uniform(self, low: float, high: float) -> float:
+        """Give no chance."""
+        del high
+        return low
+
+    def go_on(self, seconds: float) -> None:
+        """Let both times pass."""
+        self.time += timedelta(seconds=seconds)
+        self.elapsed += seconds
+
+
+@dataclass
+class Station:
+    """A project, a pass over its embedded log that stays open, and the board that hears of it."""
+
+    project: Project
+    clock: SetClock = field(default_factory=SetClock)
+
+    def __enter__(self) -> Self:
+        """Open the pass."""
+        self.board = Board(self.clock)
+        settings = load_settings(
+            self.project.root, is_tracked=lambda _: False, environ=self.project.settings
+        )
+        self._open = ExitStack()
+        self.settings = settings
+        self.turn = self._open.enter_context(open_pass(settings, Choices()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the pass."""
+        self._open.close()
+
+    def go(self, trigger: str = "commit", role: Role = Role.LEADER) -> Report | None:
+        """Make a pass as a loop does, and tell the board."""
+        self.board.pass_began(trigger)
+        report, error = None, None
+        try:
+            report = self.turn.run()
+        except FrancError as caught:
+            error = caught
+        self.board.pass_ended(report, error)
+        self.board.role(role)
+        return report
