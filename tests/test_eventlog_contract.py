@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import OutcomeUnknown
+from franc_gitops.eventlogs import NoRecord, Record
 from franc_gitops.eventlogs.memory import MemoryCluster, MemoryEventLog
 from franc_gitops.eventlogs.sqlite import SqliteEventLog
 from franc_gitops.ledger import Ledger, decode
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     Opener = Callable[[], EventLog]
 
 TOPIC = "task.status"
+FILE = ".franc/events.sqlite"
 
 
 @pytest.fixture(params=["memory", "sqlite", "kafka"])
@@ -199,6 +203,100 @@ def test_the_log_says_who_it_is(open_log: Opener) -> None:
     first, second = open_log().identify(), open_log().identify()
     assert first == second
     assert (first.pin is None) == (first.name == "embedded")
+
+
+def test_an_event_is_found_at_its_place(open_log: Opener, topic: str) -> None:
+    """Each place is answered once: with the very record of `events`, or that there is none."""
+    keys = ["CHG-2024-000001", "CHG-2024-000002", "CHG-2024-000003"]
+    open_log().fence().commit([make_event(topic, n, keys[n % 3]) for n in range(9)], records("a"))
+    seen = {(r.topic, r.partition, r.offset): r for r in open_log().events()}
+    wanted: dict[tuple[str, int], list[int]] = {}
+    for _, partition, offset in sorted(seen):
+        wanted.setdefault((topic, partition), []).append(offset)
+    nowhere = {(topic, 0): [10**6, 10**6 + 1], (topic, 99): [0], ("no.such.topic", 0): [0]}
+    for place, offsets in nowhere.items():
+        wanted[place] = wanted.get(place, []) + offsets
+    found = list(open_log().look_up(wanted))
+    assert {place_of(each): each for each in found if isinstance(each, Record)} == seen
+    missing = [place_of(each) for each in found if isinstance(each, NoRecord)]
+    assert sorted(missing) == sorted(
+        (*place, offset) for place, offsets in nowhere.items() for offset in offsets
+    )
+    assert len(found) == len(seen) + len(missing)
+
+
+def place_of(answer: Record | NoRecord) -> tuple[str, int, int]:
+    """Give where the answer is about."""
+    return (answer.topic, answer.partition, answer.offset)
+
+
+def test_places_of_a_partition_are_answered_in_their_order(open_log: Opener, topic: str) -> None:
+    """Wanted and unwanted ones in turn; what is not asked for is not told."""
+    open_log().fence().commit([make_event(topic, n) for n in range(20)], records("a"))
+    places = [place_of(record) for record in open_log().events()]
+    wanted = {places[0][:2]: [offset for _, _, offset in places][1::3]}
+    found = list(open_log().look_up(wanted))
+    assert [place_of(each) for each in found] == places[1::3]
+    assert [each.value for each in found if isinstance(each, Record)] == [
+        b"%d" % number for number in range(1, 20, 3)
+    ]
+
+
+def test_nothing_stands_where_a_transaction_was_aborted(open_log: Opener, topic: str) -> None:
+    """Neither before nor behind what was committed."""
+    taken: list[Position] = []
+
+    def note_and_fail(positions: Sequence[Position]) -> list[tuple[str, str, bytes]]:
+        taken.extend(positions)
+        raise RuntimeError("broken on purpose")
+
+    session = open_log().fence()
+    with pytest.raises((RuntimeError, OutcomeUnknown)):
+        session.commit([make_event(topic, 1)], note_and_fail)
+    session.close()
+    open_log().fence().commit([make_event(topic, 2)], records("b"))
+    (seen,) = open_log().events()
+    (partition, aborted), *_ = taken
+    offsets = sorted({aborted, seen.offset, seen.offset + 1, seen.offset + 2})
+    found = {each.offset: each for each in open_log().look_up({(topic, partition): offsets})}
+    assert found.pop(seen.offset) == seen
+    assert all(isinstance(each, NoRecord) and not each.removed for each in found.values())
+
+
+def test_what_retention_removed_is_told_from_what_never_was(
+    open_log: Opener, topic: str, request: pytest.FixtureRequest, topics_prefix: str
+) -> None:
+    """Before the beginning of a log stands nothing because it was removed."""
+    open_log().fence().commit([make_event(topic, n) for n in range(4)], records("a"))
+    places = [place_of(record) for record in open_log().events()]
+    remove_before(open_log(), places[2], request)
+    wanted = {places[0][:2]: [offset for _, _, offset in places] + [10**6]}
+    gone = [(each.offset, each.removed) for each in open_log().look_up(wanted) if is_missing(each)]
+    assert gone == [(places[0][2], True), (places[1][2], True), (10**6, False)]
+    assert values(open_log()) == [b"2", b"3"]
+
+
+def is_missing(answer: Record | NoRecord) -> TypeGuard[NoRecord]:
+    """Tell an answer that says that there is nothing."""
+    return isinstance(answer, NoRecord)
+
+
+def remove_before(
+    log: EventLog, place: tuple[str, int, int], request: pytest.FixtureRequest
+) -> None:
+    """Remove the beginning of a log, as retention does."""
+    topic, partition, offset = place
+    if isinstance(log, MemoryEventLog):
+        log.cluster.starts[topic, partition] = offset
+    elif isinstance(log, SqliteEventLog):
+        with closing(sqlite3.connect(request.getfixturevalue("tmp_path") / FILE)) as database:
+            database.execute("DELETE FROM events WHERE log_offset < ?", (offset,))
+            database.commit()
+    else:
+        from tests.support.topics import delete_records
+
+        broker = request.getfixturevalue("kafka")
+        delete_records(broker.bootstrap, topic, partition, before=offset)
 
 
 def publish(log: EventLog, numbers: range, prefix: str = "franc", batch: int = 3) -> Publisher:

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import TopicPartition, murmur2
 
 from franc_gitops.errors import EventLogRefused, EventLogUnreachable, GuardRefused, OutcomeUnknown
-from franc_gitops.eventlogs.kafka import KafkaEventLog, clients, scan, transaction
+from franc_gitops.eventlogs.kafka import KafkaEventLog, clients, lookup, scan, transaction
 from franc_gitops.eventlogs.kafka.admin import Admin
 from franc_gitops.eventlogs.kafka.survey import survey
 from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicState, TopicWishes
@@ -543,3 +543,27 @@ def test_following_shows_what_comes_later(log: KafkaEventLog) -> None:
     session.close()
     assert next(following).value == make_event(log, 2).value
     following.close()  # type: ignore[attr-defined]
+
+
+def test_places_far_apart_are_jumped_to_and_near_ones_read_through(
+    log: KafkaEventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is jumped over, batches that end in between, markers: the answers are the same."""
+    log.identify()
+    session = log.fence()
+    for start in range(0, 3_000, 1_000):
+        session.commit([make_event(log, n) for n in range(start, start + 1_000)], lambda _: [])
+    settle(log)
+    places = [(r.topic, r.partition, r.offset) for r in log.events()]
+    wanted: dict[tuple[str, int], list[int]] = {}
+    for topic, partition, offset in sorted(places):
+        if offset % 300 in {0, 1, 4}:
+            wanted.setdefault((topic, partition), []).append(offset)
+    answers = []
+    for gap, batch in ((0, 7), (3, 2_000), (10**6, 2_000)):
+        monkeypatch.setattr(lookup, "GAP", gap)
+        monkeypatch.setattr(scan, "BATCH", batch)
+        answers.append(sorted(log.look_up(wanted)))
+    assert answers[0] == answers[1] == answers[2]
+    assert len(answers[0]) == sum(map(len, wanted.values()))
+    assert {each[:3] for each in answers[0]} <= set(places)

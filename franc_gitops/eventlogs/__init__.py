@@ -21,6 +21,9 @@ Target: TypeAlias = "Mapping[int, int]"
 LedgerRecord: TypeAlias = tuple[str, bytes]
 """A ledger record: request_id and value."""
 
+Wanted: TypeAlias = "Mapping[tuple[str, int], Sequence[int]]"
+"""(topic, partition) -> offsets, rising, each once."""
+
 
 class Record(NamedTuple):
     """An event as a read_committed consumer sees it."""
@@ -31,6 +34,15 @@ class Record(NamedTuple):
     key: bytes
     headers: tuple[tuple[str, bytes], ...]
     value: bytes
+
+
+class NoRecord(NamedTuple):
+    """No committed event stands at a place; `removed` says that the log now begins after it."""
+
+    topic: str
+    partition: int
+    offset: int
+    removed: bool = False
 
 
 class LedgerReader(Protocol):
@@ -119,6 +131,14 @@ class EventLog(Protocol):
 
     def events(self, *, follow: bool = False) -> Iterator[Record]:
         """Yield committed events from the beginning; with `follow`, wait for more for ever."""
+        ...
+
+    def look_up(self, wanted: Wanted) -> Iterator[Record | NoRecord]:
+        """Answer for each place, once: the committed event that stands there, or that none does.
+
+        Within a partition the answers come in the order of the offsets, so that a log is read
+        in one direction. Waits for open transactions of others, as `events` does.
+        """
         ...
 
     def close(self) -> None:

@@ -16,13 +16,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.errors import EventLogUnreachable, OutcomeUnknown
-from franc_gitops.eventlogs import Committed, Record
+from franc_gitops.eventlogs import Committed, NoRecord, Record
 from franc_gitops.model import LogIdentity, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from franc_gitops.eventlogs import LedgerRecord, Recorder, Target
+    from franc_gitops.eventlogs import LedgerRecord, Recorder, Target, Wanted
     from franc_gitops.model import Event, Pin
 
 LEDGER = "ledger"
@@ -71,6 +71,8 @@ class MemoryCluster:
     max_record_bytes: dict[str, int] = field(default_factory=dict)
     logs: dict[tuple[str, int], list[_Stored]] = field(default_factory=lambda: defaultdict(list))
     epochs: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    starts: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Where a log begins of which retention has removed the beginning."""
     late: list[tuple[_Epoch, bool]] = field(default_factory=list)
     """Commit requests that are still under way: (epoch, a duplicate of an answered one)."""
 
@@ -166,11 +168,26 @@ class MemoryEventLog:
         for topic, partition in sorted(self.cluster.logs):
             if topic == LEDGER:
                 continue
-            stable = self.cluster.stable(topic, partition)
-            for offset, record in enumerate(self.cluster.logs[topic, partition][:stable]):
-                if record.state is _State.COMMITTED:
-                    key = record.key.encode()
-                    yield Record(topic, partition, offset, key, record.headers, record.value)
+            start = self.cluster.starts.get((topic, partition), 0)
+            for offset in range(start, self.cluster.stable(topic, partition)):
+                found = self._at(topic, partition, offset)
+                if isinstance(found, Record):
+                    yield found
+
+    def look_up(self, wanted: Wanted) -> Iterator[Record | NoRecord]:
+        """Answer for each place with its event, or that there is none."""
+        for (topic, partition), offsets in wanted.items():
+            for offset in offsets:
+                yield self._at(topic, partition, offset)
+
+    def _at(self, topic: str, partition: int, offset: int) -> Record | NoRecord:
+        log = self.cluster.logs.get((topic, partition), [])
+        removed = offset < self.cluster.starts.get((topic, partition), 0)
+        if removed or offset >= len(log) or log[offset].state is not _State.COMMITTED:
+            return NoRecord(topic, partition, offset, removed)
+        stored = log[offset]
+        key = stored.key.encode()
+        return Record(topic, partition, offset, key, stored.headers, stored.value)
 
     def close(self) -> None:
         """Nothing to let go of."""

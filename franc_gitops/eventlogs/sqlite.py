@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from franc_gitops.errors import EventLogRefused, EventLogUnreachable, OutcomeUnknown
-from franc_gitops.eventlogs import Committed, Record
+from franc_gitops.eventlogs import Committed, NoRecord, Record
 from franc_gitops.model import LogIdentity, Position
 from franc_gitops.state_folder import make_state_folder
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from franc_gitops.eventlogs import LedgerRecord, Recorder, Target
+    from franc_gitops.eventlogs import LedgerRecord, Recorder, Target, Wanted
     from franc_gitops.model import Event
 
 FILE_NAME = "events.sqlite"
@@ -49,6 +49,8 @@ _EVENTS_AFTER = (
     "SELECT position, topic, log_offset, key, headers, value FROM events"
     " WHERE position > ? ORDER BY position"
 )
+_EVENT_AT = "SELECT key, headers, value FROM events WHERE topic = ? AND log_offset = ?"
+_FIRST_OFFSET = "SELECT coalesce(min(log_offset), 0) FROM events WHERE topic = ?"
 _NEXT_OFFSET = "SELECT coalesce(max(log_offset) + 1, 0) FROM events WHERE topic = ?"
 _ADD_EVENT = "INSERT INTO events (topic, log_offset, key, headers, value) VALUES (?, ?, ?, ?, ?)"
 _LEDGER_AFTER = (
@@ -158,8 +160,22 @@ class SqliteEventLog:
         with self._database.causes():
             rows = self._database.connection.execute(_EVENTS_AFTER, (seen,))
             for position, topic, offset, key, headers, value in rows:
-                pairs = tuple((name, text.encode()) for name, text in json.loads(headers))
-                yield position, Record(topic, 0, offset, key, pairs, value)
+                yield position, Record(topic, 0, offset, key, _pairs(headers), value)
+
+    def look_up(self, wanted: Wanted) -> Iterator[Record | NoRecord]:
+        """Answer for each place with its event, or that there is none."""
+        database = self._database
+        with database.causes():
+            for (topic, partition), offsets in wanted.items():
+                first = database.one(_FIRST_OFFSET, topic)
+                for offset in offsets if partition == 0 else ():
+                    row = database.connection.execute(_EVENT_AT, (topic, offset)).fetchone()
+                    if row is None:
+                        yield NoRecord(topic, partition, offset, removed=offset < first)
+                    else:
+                        yield Record(topic, 0, offset, row[0], _pairs(row[1]), row[2])
+                for offset in offsets if partition else ():
+                    yield NoRecord(topic, partition, offset)
 
     def close(self) -> None:
         """Close the file."""
@@ -220,6 +236,10 @@ class SqliteSession:
 
     def close(self) -> None:
         """Nothing is open between commits."""
+
+
+def _pairs(headers: str) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, text.encode()) for name, text in json.loads(headers))
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -54,6 +54,12 @@ def delete_topic(bootstrap: str, name: str) -> None:
     client = admin(bootstrap)
     _all_done(client.delete_topics([name]))
     _until(client, lambda known: name not in known, f"{name} to be gone")
+
+
+def delete_records(bootstrap: str, topic: str, partition: int, *, before: int) -> None:
+    """Remove the records before an offset, as retention does."""
+    client = admin(bootstrap)
+    _all_done(client.delete_records([TopicPartition(topic, partition, before)]))
 
 
 def alter_config(bootstrap: str, topic: str, changes: Mapping[str, str | None]) -> None:

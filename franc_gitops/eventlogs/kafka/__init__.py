@@ -3,9 +3,10 @@
 The only place that imports confluent_kafka, and imported only where Kafka is enabled.
 `names.py` what things are called · `clients.py` librdkafka as we configure it · `causes.py`
 its errors by cause · `admin.py`, `survey.py` questions to the cluster · `scan.py` reading,
-`reader.py` of the ledger, `records.py` of the events · `session.py`, `transaction.py`,
-`deliveries.py` exactly-once writing · `topics.py` creating and comparing topics ·
-`probes.py`, `canary.py` what `doctor` tries. The protocol itself is in `pipeline/publish.py`.
+`reader.py` of the ledger, `records.py` of the events, `lookup.py` of those at given places ·
+`session.py`, `transaction.py`, `deliveries.py` exactly-once writing · `topics.py` creating and
+comparing topics · `probes.py`, `canary.py` what `doctor` tries. The protocol itself is in
+`pipeline/publish.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import GuardRefused
 from franc_gitops.eventlogs.kafka.admin import Admin
 from franc_gitops.eventlogs.kafka.causes import Trouble, explain
+from franc_gitops.eventlogs.kafka.lookup import look_up
 from franc_gitops.eventlogs.kafka.names import EVENT_TOPICS, Names
 from franc_gitops.eventlogs.kafka.reader import KafkaLedgerReader
 from franc_gitops.eventlogs.kafka.records import read_events
@@ -26,7 +28,7 @@ from franc_gitops.model import LogIdentity, Pin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from franc_gitops.eventlogs import Record
+    from franc_gitops.eventlogs import NoRecord, Record, Wanted
     from franc_gitops.eventlogs.kafka.survey import Topic
     from franc_gitops.kafka_connection import KafkaConnection
 
@@ -91,6 +93,11 @@ class KafkaEventLog:
             for number in range(topics[name].partitions)
         ]
         return read_events(self.admin, places, follow=follow)
+
+    def look_up(self, wanted: Wanted) -> Iterator[Record | NoRecord]:
+        """Answer for each place with its event, or that there is none."""
+        topics = self._survey_once().topics
+        return look_up(self.admin, wanted, {name: t.partitions for name, t in topics.items()})
 
     def close(self) -> None:
         """Let go of connections and threads."""

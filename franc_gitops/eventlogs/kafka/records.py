@@ -59,15 +59,19 @@ def _in_order(messages: Sequence[Message]) -> Iterator[Record]:
     partitions: dict[tuple[str | None, int | None], list[Message]] = defaultdict(list)
     for message in messages:
         partitions[message.topic(), message.partition()].append(message)
-    for message in merge(*partitions.values(), key=lambda each: each.timestamp()[1]):
-        yield Record(
-            message.topic() or "",
-            message.partition() or 0,
-            message.offset() or 0,
-            message.key() or b"",
-            tuple((name, _bytes(value)) for name, value in _headers(message)),
-            message.value() or b"",
-        )
+    yield from map(as_record, merge(*partitions.values(), key=lambda each: each.timestamp()[1]))
+
+
+def as_record(message: Message) -> Record:
+    """Give what a message of librdkafka holds."""
+    return Record(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        message.key() or b"",
+        tuple((name, _bytes(value)) for name, value in _headers(message)),
+        message.value() or b"",
+    )
 
 
 def _headers(message: Message) -> list[tuple[str, str | bytes | None]]:
