@@ -41,6 +41,7 @@ OTHER_EXITS = {
     143: "Ended by SIGTERM. What is committed stays published; the next run sends the rest.",
 }
 EXIT_CODES = "exit-codes"
+_WHERE = "Read from the environment or an untracked .env, never from a file in git."
 
 
 class Page(NamedTuple):
@@ -107,6 +108,7 @@ def _pages_of_field(field: Field, what: str) -> Iterator[Page]:
 
 def _setting_pages() -> Iterator[Page]:
     from franc_gitops.settings.model import FILE_NAME, KEYS
+    from franc_gitops.settings.secrets import SECRETS
 
     for key in KEYS.values():
         text = f"{key.meaning} Set it in {FILE_NAME}, or with {key.variable} in the environment."
@@ -114,6 +116,9 @@ def _setting_pages() -> Iterator[Page]:
         allowed = key.form.schema.get("enum")
         words = f"\nallowed: {', '.join(map(str, allowed))}" if allowed else ""
         yield Page(key.name, "a setting", text, default + words)
+    for secret in SECRETS.values():
+        text = f"{secret.meaning} {secret.file_variable} may name a file that holds it. {_WHERE}"
+        yield Page(secret.name, "a secret setting", text, f"{secret.variable}=…")
 
 
 def _kafka_pages() -> Iterator[Page]:
@@ -123,5 +128,4 @@ def _kafka_pages() -> Iterator[Page]:
         text = variable.meaning
         if not variable.path and variable.field:
             text += f" {variable.file_variable} may name a file that holds it."
-        where = "Read from the environment or an untracked .env, never from a file in git."
-        yield Page(variable.name, "a variable", f"{text} {where}")
+        yield Page(variable.name, "a variable", f"{text} {_WHERE}")

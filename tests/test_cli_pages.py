@@ -171,7 +171,12 @@ def test_each_setting_is_shown_with_its_origin_and_no_secret(project: Project) -
     project.clone.write("franc-gitops.yaml", "source: file\nrules: {location: [NYC]}\n")
     (project.root / ".env").write_text("KAFKA_SASL_USERNAME=dot\n")
     rows = project.json(
-        "config", "show", "--set", "user_id_from=author", KAFKA_SASL_PASSWORD=SECRET
+        "config",
+        "show",
+        "--set",
+        "user_id_from=author",
+        KAFKA_SASL_PASSWORD=SECRET,
+        FRANC_HTTP_TOKEN=SECRET * 2,
     )
     shown = {row["name"]: (row["value"], row["origin"]) for row in rows}
     assert shown["source"] == ("file", "franc-gitops.yaml")
@@ -179,8 +184,9 @@ def test_each_setting_is_shown_with_its_origin_and_no_secret(project: Project) -
     assert shown["status_dir"] == ("status", "default")
     assert shown["user_id_from"] == ("author", "flag --set user_id_from")
     assert shown["KAFKA_SASL_USERNAME"] == ("dot", ".env KAFKA_SASL_USERNAME")
+    assert shown["FRANC_HTTP_TOKEN"] == (MASK, "environment FRANC_HTTP_TOKEN")
     assert shown["KAFKA_SASL_PASSWORD"] == (MASK, "environment KAFKA_SASL_PASSWORD")
-    assert set(shown) == {"root", *KEYS, *variables()}
+    assert set(shown) == {"root", *KEYS, "FRANC_HOOK_SECRET", "FRANC_HTTP_TOKEN", *variables()}
 
 
 def test_the_text_shows_no_secret_either(project: Project) -> None:

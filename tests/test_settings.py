@@ -20,6 +20,7 @@ from franc_gitops.settings import (
     load_kafka_settings,
     load_settings,
 )
+from franc_gitops.settings.effective import effective
 from franc_gitops.settings.kafka import MEANINGS, variables
 from franc_gitops.settings.model import KEYS, LATER
 from franc_gitops.settings.schema import configuration_schema
@@ -161,7 +162,45 @@ def test_secrets_of_ours_are_refused_in_the_file_too(place: Place, key: str) -> 
     assert SECRET not in told
 
 
-@pytest.mark.parametrize("key", sorted(set(LATER) - {"hook_secret", "http_token"}))
+@pytest.mark.parametrize("key", ["hook_secret", "http_token"])
+def test_secrets_of_ours_come_from_the_environment_or_a_file_that_it_names(
+    place: Place, key: str
+) -> None:
+    variable, token = f"FRANC_{key.upper()}", "0123456789abcdef"
+    found = place.load({variable: token})
+    assert getattr(found, key) == token
+    assert token not in repr(found)
+    assert token not in str(list(effective(found)))
+    (place.root / "token").write_text(f"{token}\n")
+    place.dotenv(f"{variable}_FILE=token\n")
+    assert getattr(place.load(), key) == token
+    assert "both set" in place.refused({variable: token, f"{variable}_FILE": "token"})
+
+
+def test_a_weak_secret_is_refused_without_being_shown(place: Place) -> None:
+    told = place.refused({"FRANC_HTTP_TOKEN": "hunter2"})
+    assert "16" in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("value", ["off", "127.0.0.1:8080", "[::1]:9090", "0.0.0.0:0", "box:80"])
+def test_an_address_for_http_is_host_and_port(place: Place, value: str) -> None:
+    assert place.load({"FRANC_HTTP": value}).http == value
+
+
+@pytest.mark.parametrize("value", ["8080", ":8080", "host", "host:99999", "::1:80", "http://x:1"])
+def test_an_address_for_http_that_is_none_is_refused(place: Place, value: str) -> None:
+    assert "HOST:PORT" in place.refused({"FRANC_HTTP": value})
+
+
+@pytest.mark.parametrize(
+    "value", ["javascript:alert({commit})", "https://x/y", 'https://"{commit}']
+)
+def test_only_web_addresses_can_be_linked_to(place: Place, value: str) -> None:
+    assert "commit_url" in place.refused({"FRANC_COMMIT_URL": value})
+
+
+@pytest.mark.parametrize("key", sorted(LATER))
 def test_a_setting_of_a_later_version_is_refused_instead_of_ignored(place: Place, key: str) -> None:
     place.write(f"{key}: x\n")
     assert f"{key} does nothing in this version" in place.refused()

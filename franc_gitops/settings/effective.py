@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.settings.kafka import ENABLED, TOPIC_PREFIX, Variable, variables
 from franc_gitops.settings.model import KEYS
+from franc_gitops.settings.secrets import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,9 @@ def effective(settings: Settings) -> Iterator[Effective]:
     for name in KEYS:
         origin = settings.origins.get(name, DEFAULT)
         yield Effective(name, _plain(getattr(settings, name)), origin)
+    for secret in SECRETS.values():
+        origin = settings.origins.get(secret.name, DEFAULT)
+        yield Effective(secret.variable, MASK if getattr(settings, secret.name) else None, origin)
     for variable in variables().values():
         origin = settings.origins.get(variable.name, DEFAULT)
         yield Effective(variable.name, _kafka_value(settings, variable), origin)

@@ -23,6 +23,7 @@ _WORDS = {
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 _LEDGER_PARTITIONS = 32
+_LAST_PORT = 65_535
 
 
 class Unfit(Exception):
@@ -119,6 +120,32 @@ def _read_pin(value: Value) -> Pin:
         raise Unfit(f"{partitions!r} is not a number of partitions")
     return Pin(cluster_id, topic, topic_id, int(partitions))
 
+
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
+
+
+def _read_http_address(value: Value) -> str:
+    if value == "off":
+        return "off"
+    found = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found["port"]) > _LAST_PORT:
+        raise Unfit(f"{value!r} is not HOST:PORT ([ADDRESS]:PORT for IPv6) or off")
+    return found[0]
+
+
+HTTP_ADDRESS = Form(_read_http_address, {"type": "string", "pattern": r"^(off|.+:\d{1,5})$"})
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Give host and port of what HTTP_ADDRESS has read; the host without brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+COMMIT_URL = text(
+    r"https?://[^\s{}\"'<>]*\{commit\}[^\s{}\"'<>]*",
+    "an http or https address with {commit} in the commit's place",
+)
 
 _PIN_SCHEMA = {
     "type": "object",

@@ -18,10 +18,10 @@ from franc_gitops.settings.model import (
     KEYS,
     LATER,
     PREFIX,
-    SECRETS,
     KafkaSettings,
     Settings,
 )
+from franc_gitops.settings.secrets import SECRETS, VARIABLES, read_secrets
 from franc_gitops.settings.sources import Given
 from franc_gitops.suggestion import did_you_mean
 
@@ -79,14 +79,25 @@ def _with_kafka(settings: Settings, places: Sequence[Variables], faults: Faults)
     from franc_gitops.settings.kafka import read_kafka
 
     kafka = read_kafka(places, faults)
+    secrets = read_secrets(places, faults)
     return replace(
         settings,
+        hook_secret=_text(secrets.get("hook_secret")),
+        http_token=_text(secrets.get("http_token")),
         kafka_enabled=kafka.enabled,
         topic_prefix=kafka.topic_prefix,
         kafka=kafka.connection,
-        origins={**settings.origins, **kafka.origins},
+        origins={
+            **settings.origins,
+            **{name: given.origin for name, given in secrets.items()},
+            **kafka.origins,
+        },
         warnings=(*settings.warnings, *kafka.warnings),
     )
+
+
+def _text(given: Given | None) -> str:
+    return str(given.value) if given else ""
 
 
 def load_kafka_settings(
@@ -128,7 +139,7 @@ class _Layers:
             key = name.removeprefix(PREFIX).lower()
             if key in KEYS:
                 self._given[key] = given[name]
-            elif not _KUBERNETES.fullmatch(name):
+            elif name not in VARIABLES and not _KUBERNETES.fullmatch(name):
                 self._faults.add(given[name].origin, *_refuse_variable(key))
 
     def take_flags(self, flags: Mapping[str, str]) -> None:
@@ -184,12 +195,12 @@ def _refuse_key(key: str) -> tuple[str, str]:
     if variable in variables():
         return _refuse_connection(key, variable)
     if key in SECRETS:
-        return _refuse_connection(key, PREFIX + key.upper())
+        return _refuse_connection(key, SECRETS[key].variable)
     return _refuse(key, key, f"unknown setting {key!r}", KEYS)
 
 
 def _refuse_variable(key: str) -> tuple[str, str]:
-    known = [entry.variable for entry in KEYS.values()]
+    known = [*(entry.variable for entry in KEYS.values()), *sorted(VARIABLES)]
     return _refuse(key, PREFIX + key.upper(), "unknown variable", known)
 
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from franc_gitops.settings.forms import FOLDER, PINS, Form, one_of, text
+from franc_gitops.settings.forms import (
+    COMMIT_URL,
+    FOLDER,
+    HTTP_ADDRESS,
+    PINS,
+    Form,
+    one_of,
+    text,
+)
 from franc_gitops.settings.rules import RULES
 
 if TYPE_CHECKING:
@@ -122,6 +130,21 @@ class Settings:
         ),
     )
 
+    http: str = _key(
+        "",
+        HTTP_ADDRESS,
+        "Where `watch` answers HTTP: HOST:PORT, or off; unset, 127.0.0.1:8080, or not at all if "
+        "that is taken.",
+    )
+    commit_url: str = _key(
+        "",
+        COMMIT_URL,
+        "Web address of a commit for links on the dashboard, with {commit} in its place; unset, "
+        "it is derived from the remote `origin`.",
+    )
+    hook_secret: str = field(default="", repr=False)
+    http_token: str = field(default="", repr=False)
+
     kafka_enabled: bool = False
     topic_prefix: str = "franc"
     kafka: KafkaConnection = field(default_factory=_no_connection)
@@ -145,12 +168,6 @@ LATER: Mapping[str, str] = {
     "commit_author": "write-back by commit",
     "commit_message": "write-back by commit",
     "interval": "the daemon",
-    "http": "the daemon",
     "freeze": "the freeze calendar",
-    "hook_secret": "the daemon",
-    "http_token": "the daemon",
 }
 """Settings that have a name and a meaning in the contract but do nothing in this version."""
-
-SECRETS = frozenset({"hook_secret", "http_token"})
-"""Settings that are never read from a file that a pull request can change."""
