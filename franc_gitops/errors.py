@@ -7,7 +7,10 @@ door, prints message and hint, and exits with `exit_code` (contract 6).
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from franc_gitops.model import Written
 
 
 class Exit(IntEnum):
@@ -80,11 +83,18 @@ class PartlyPublished(FrancError):
 
 
 class WriteBackFailed(FrancError):
-    """The events are out and in the ledger, but a status file could not be written."""
+    """The events are out and in the ledger, but a status file is not where it belongs."""
 
     exit_code = Exit.WRITE_BACK
     retryable = True
     code = "FRN601"
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: str = "", written: Written | None = None
+    ) -> None:
+        """Take message, way out, code and, where some of it was done, what was written."""
+        super().__init__(message, hint=hint, code=code)
+        self.written = written
 
 
 class FencedTooLong(FrancError):
@@ -105,3 +115,11 @@ class OutcomeUnknown(Exception):
         """Take the reason and whether another publisher took over."""
         super().__init__(message)
         self.fenced = fenced
+
+
+class BranchMoved(Exception):
+    """A branch is not where it was looked at any more, or it is locked: look again."""
+
+
+class BranchRefused(Exception):
+    """Whoever keeps a branch does not let us add to it; the text is their reason."""

@@ -253,3 +253,17 @@ class LogIdentity:
     compacted: bool = True
     max_record_bytes: dict[str, int] = field(default_factory=dict)
     """Largest record per topic, in bytes; a topic that is not named has no limit."""
+
+
+class Written(NamedTuple):
+    """What a write-back did: how many status files were written, were right, were removed.
+
+    `commit` is the commit that holds them and `branch` where it is, as people say it (`main`,
+    `origin/main`); both are empty where nothing had to be committed, or nothing is.
+    """
+
+    written: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    commit: str = ""
+    branch: str = ""

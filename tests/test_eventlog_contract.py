@@ -118,6 +118,20 @@ def test_a_record_keeps_every_byte(open_log: Opener, topic: str) -> None:
     )
 
 
+def test_a_reader_that_fences_nobody_can_wait_for_all_that_is_committed(
+    open_log: Opener, topic: str
+) -> None:
+    """Up to the target that it is told, a reader sees every earlier commit; nobody is fenced."""
+    log, reader = open_log(), open_log().reader()
+    session = log.fence()
+    session.commit([make_event(topic, 1)], records("a"))
+    target = reader.target()
+    assert [key for key, _ in read(reader, target)] == ["a"]
+    session.commit([make_event(topic, 2)], records("b"))
+    assert reader.target() != target
+    assert [key for key, _ in read(reader, reader.target())] == ["b"]
+
+
 def test_a_new_session_reads_what_earlier_ones_committed(open_log: Opener, topic: str) -> None:
     """Reading up to the target of a session shows every earlier commit, each once."""
     log, reader = open_log(), open_log().reader()

@@ -20,9 +20,9 @@ import pytest
 from franc_gitops import pins
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import WriteBackFailed
-from franc_gitops.model import Pin
+from franc_gitops.model import Pin, Written
 from franc_gitops.pipeline.project import StatusFile
-from franc_gitops.pipeline.writeback import FilesWriteBack, Written
+from franc_gitops.pipeline.writeback import FilesWriteBack
 from franc_gitops.status_files import HEADER
 from tests.support.unprivileged import unprivileged
 from tests.support.waiting import wait_for

@@ -62,6 +62,14 @@ class LedgerReader(Protocol):
         """
         ...
 
+    def target(self) -> Target:
+        """Give the ledger's high watermarks now, open transactions included.
+
+        All that was committed before this call lies below them, which the last stable offset
+        does not promise. Fences nobody.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of connections."""
         ...

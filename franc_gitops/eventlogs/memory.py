@@ -162,6 +162,12 @@ class MemoryEventLog:
         self.step("fence")
         return MemorySession(self, self.cluster.init(self.transactional_id))
 
+    def high_watermarks(self) -> Target:
+        """Give the ends of the ledger's partitions, open transactions included."""
+        self.step("target")
+        cluster = self.cluster
+        return {number: cluster.high_watermark(number) for number in range(cluster.partitions)}
+
     def events(self, *, follow: bool = False) -> Iterator[Record]:
         """Yield committed events, topic by topic; in memory nobody waits, so `follow` ends too."""
         del follow
@@ -224,6 +230,10 @@ class MemoryReader:
         log = cluster.logs[LEDGER, partition]
         return [(r.key, r.value) for r in log[begin:end] if r.state is _State.COMMITTED]
 
+    def target(self) -> Target:
+        """Give the high watermarks of the ledger."""
+        return self.log.high_watermarks()
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -237,9 +247,7 @@ class MemorySession:
 
     def target(self) -> Target:
         """Give the high watermarks of the ledger."""
-        self.log.step("target")
-        cluster = self.log.cluster
-        return {number: cluster.high_watermark(number) for number in range(cluster.partitions)}
+        return self.log.high_watermarks()
 
     def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
         """Write events and ledger records in one transaction."""

@@ -122,6 +122,11 @@ class _Database:
         number: int = self.connection.execute(query, values).fetchone()[0]
         return number
 
+    def target(self) -> Target:
+        """Give the last ledger position; what is in the table is committed."""
+        with self.causes():
+            return {0: self.one(_LAST_POSITION)}
+
 
 class SqliteEventLog:
     """One file below the state folder, shared by all processes of this machine."""
@@ -199,6 +204,10 @@ class SqliteReader:
                 self._seen = rows[-1][0]
                 yield [(request_id, value) for _, request_id, value in rows]
 
+    def target(self) -> Target:
+        """Give the last ledger position."""
+        return self._database.target()
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -213,8 +222,7 @@ class SqliteSession:
 
     def target(self) -> Target:
         """Give the last ledger position."""
-        with self._database.causes():
-            return {0: self._database.one(_LAST_POSITION)}
+        return self._database.target()
 
     def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction."""

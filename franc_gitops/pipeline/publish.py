@@ -87,6 +87,17 @@ class Publisher:
         self._read(None)
         return self.ledger
 
+    def catch_up(self) -> Ledger:
+        """Read all that was committed before this call, fencing nobody.
+
+        What `peek` sees may lag behind the commits of others, by their open transactions and by
+        the broker's own haste; this waits for those to end. Raises EventLogUnreachable.
+        """
+        ledger = self.peek()
+        if self._reader is not None:
+            self._read(self._reader.target())
+        return ledger
+
     def publish(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Plan:
         """Publish what `plan` sends, exactly once, and return the last plan that was made.
 

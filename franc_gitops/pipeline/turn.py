@@ -25,18 +25,17 @@ from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, Ledger
-    from franc_gitops.model import LogIdentity, Pin, Provenance, Snapshot
+    from franc_gitops.model import LogIdentity, Pin, Provenance, Snapshot, Written
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.publish import Publisher
-    from franc_gitops.pipeline.writeback import Written
     from franc_gitops.repositories import RequestRepository
 
 
@@ -52,11 +51,40 @@ class Validator(Protocol):
         ...
 
 
+class Projection(Protocol):
+    """What the status files of one commit must say, as far as the ledger had been read.
+
+    It may be gone through more than once.
+    """
+
+    @property
+    def commit(self) -> str:
+        """The commit whose request files it is about; empty for a plain folder."""
+        ...
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all that was committed before the pass began is certainly in it."""
+        ...
+
+    def __iter__(self) -> Iterator[StatusFile]:
+        """Give what each status file must say; those that wait for a publication are left out."""
+        ...
+
+    def keep(self, path: str, /) -> bool:
+        """Tell of a request file whether its status file stays."""
+        ...
+
+    def at(self, commit: str, /) -> Projection:
+        """Project another commit with the ledger as it is now, exactly; publishes nothing."""
+        ...
+
+
 class WriteBack(Protocol):
     """Makes the status files say what they must."""
 
     def __call__(
-        self, wanted: Iterable[StatusFile], keep: Callable[[str], bool], pins: Sequence[Pin], /
+        self, wanted: Projection, keep: Callable[[str], bool], pins: Sequence[Pin], /
     ) -> Written:
         """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
 
@@ -194,12 +222,33 @@ class Pass:
     def _write(self, report: Report) -> Report:
         if self.write_back is None:
             return report
-        wanted = project(report.plan, report.ledger, report.log_name, report.unsent)
+        is_exact = bool(report.published)
+        wanted = _Projection(self, report.plan, report.unsent, is_exact=is_exact)
         try:
-            written = self.write_back(wanted, _keeper(report.plan), self.pins)
+            written = self.write_back(wanted, wanted.keep, self.pins)
             return replace(report, written=written)
         except WriteBackFailed as error:
-            return replace(report, failure=report.failure or error)
+            return replace(report, written=error.written, failure=report.failure or error)
+
+    def project(self, commit: str) -> Projection:
+        """Project another commit and the ledger as it is now; what is to be sent is left out."""
+        plan = self._plan(self.repository.snapshot(commit), self.publisher.catch_up())
+        unsent = frozenset(action.request_id for action in plan.sends)
+        return _Projection(self, plan, unsent, is_exact=True)
+
+
+class _Projection:
+    """A plan and a ledger as status files; knows the pass that can look again."""
+
+    def __init__(self, turn: Pass, plan: Plan, unsent: frozenset[str], *, is_exact: bool) -> None:
+        self.commit = plan.commit
+        self.keep = _keeper(plan)
+        self.is_exact = is_exact
+        self.at = turn.project
+        self._parts = (plan, turn.publisher.ledger, turn.identity.name, unsent)
+
+    def __iter__(self) -> Iterator[StatusFile]:
+        return project(*self._parts)
 
 
 def _keeper(plan: Plan) -> Callable[[str], bool]:

@@ -13,10 +13,11 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from franc_gitops import pins as pins_file
 from franc_gitops.errors import WriteBackFailed
+from franc_gitops.model import Written
 from franc_gitops.state_folder import make_state_folder
 from franc_gitops.status_files import is_of
 from franc_gitops.status_index import StatusIndex
@@ -33,14 +34,6 @@ _TEMPORARY = ".franc-tmp-"
 _STALE_SECONDS = 3600
 _SHOWN_FAILURES = 10
 _BEGINNING_BYTES = 16_384
-
-
-class Written(NamedTuple):
-    """How many status files were written, were right already, and were removed."""
-
-    written: int = 0
-    unchanged: int = 0
-    removed: int = 0
 
 
 class FilesWriteBack:

@@ -21,8 +21,11 @@ class RequestRepository(Protocol):
     root: Path
     """The folder that paths are relative to; status files are written below it."""
 
-    def snapshot(self) -> Snapshot:
-        """List the request files; raises RepositoryError when there is nothing to read from."""
+    def snapshot(self, revision: str = "") -> Snapshot:
+        """List the request files; raises RepositoryError when there is nothing to read from.
+
+        `revision` names another commit than the one that was asked for when it was opened.
+        """
         ...
 
     def read(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:

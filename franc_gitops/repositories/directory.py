@@ -44,8 +44,10 @@ class DirectoryRepository:
         self._files: dict[str, str] = {}
         self._kept: dict[str, bytes] = {}
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, revision: str = "") -> Snapshot:
         """Find and read the request files; an absent folder is an empty one."""
+        if revision:
+            raise RepositoryError(f"{self.root} is read as a plain folder, it has no revision")
         search = Search(os.path.realpath(self.root))
         if self._has_requests():
             search.walk(str(self.root / self._requests_dir), self._requests_dir)

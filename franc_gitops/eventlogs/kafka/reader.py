@@ -45,6 +45,11 @@ class KafkaLedgerReader:
         except RecordsLostError as error:
             raise _lost(str(error)) from error
 
+    def target(self) -> Target:
+        """Give the ledger's high watermarks now, open transactions included."""
+        ends = self._admin.ends(self._scan.at, IsolationLevel.READ_UNCOMMITTED)
+        return {partition: end for (_, partition), end in ends.items()}
+
     def close(self) -> None:
         """Let go of the consumer."""
         self._scan.close()

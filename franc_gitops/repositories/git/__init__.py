@@ -72,10 +72,11 @@ class GitRepository:
         self._blobs.close()
         self._running.close()
 
-    def snapshot(self) -> Snapshot:
-        """List the request files at the revision; `git status` goes on meanwhile."""
-        where, has_work_tree = self._locate()
-        if self._revision != HEAD or not has_work_tree:
+    def snapshot(self, revision: str = "") -> Snapshot:
+        """List the request files at the revision; at HEAD `git status` goes on meanwhile."""
+        revision = revision or self._revision
+        where, has_work_tree = self._locate(revision)
+        if revision != HEAD or not has_work_tree:
             listing = list_requests(self._git, where)
             return Snapshot(where.commit, listing.files, tuple(listing.problems))
         find_uncommitted = self._start_status(where)
@@ -109,32 +110,32 @@ class GitRepository:
         found = find_provenance(self._git, snapshot.commit, self._requests_dir, present)
         return {path: found.get(path, UNKNOWN_PROVENANCE) for path in wanted}
 
-    def _locate(self) -> tuple[Location, bool]:
-        """Resolve the revision to a commit and find the root's place in the repository."""
-        if self._revision.startswith("-"):
-            raise RepositoryError(f"{shown(self._revision)!r} is not a revision")
+    def _locate(self, revision: str) -> tuple[Location, bool]:
+        """Resolve a revision to a commit and find the root's place in the repository."""
+        if revision.startswith("-"):
+            raise RepositoryError(f"{shown(revision)!r} is not a revision")
         try:
             output = self._git.run(
                 "rev-parse", "--is-inside-work-tree", "--show-prefix",
-                "--verify", f"{self._revision}^{{commit}}",
+                "--verify", f"{revision}^{{commit}}",
             )  # fmt: skip
         except RepositoryError as error:
-            raise self._explain_revision(error) from error
+            raise self._explain_revision(revision, error) from error
         lines = output.decode(errors="surrogateescape").splitlines()
         prefix = "\n".join(lines[1:-1])
         return Location(lines[-1], prefix, self._requests_dir), lines[0] == "true"
 
-    def _explain_revision(self, error: RepositoryError) -> RepositoryError:
+    def _explain_revision(self, revision: str, error: RepositoryError) -> RepositoryError:
         """Say why a revision is no commit; other errors of git are passed on."""
         if "Needed a single revision" not in error.message:
             return error
-        if self._revision == HEAD:
+        if revision == HEAD:
             return RepositoryError(
                 f"{self.root} has no commit yet, and requests are read from a commit",
                 hint="git add requests && git commit, or read the plain folder with --worktree",
             )
         return RepositoryError(
-            f"{shown(self._revision)!r} is not a commit in {self.root}",
+            f"{shown(revision)!r} is not a commit in {self.root}",
             hint="check the name; a shallow clone lacks older commits (git fetch --deepen)",
         )
 
