@@ -36,18 +36,22 @@ class StatusIndex:
     A row that was loaded counts only once `confirm` has seen the file; the others are dropped.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read the cache in the state folder; one that is missing or damaged is empty."""
-        self._file = folder / FILE_NAME
+    def __init__(self, folder: Path | None) -> None:
+        """Read the cache in the state folder; one that is missing or damaged is empty.
+
+        Without a folder nothing is known, and nothing is kept.
+        """
+        self._file = folder / FILE_NAME if folder else None
         self._loaded: dict[str, str] = {}
         self._rows: dict[str, str] = {}
         self._newest = 0
-        with suppress(OSError, ValueError):
-            self._load()
+        if self._file is not None:
+            with suppress(OSError, ValueError):
+                self._load(self._file)
         self._dirty = False
 
-    def _load(self) -> None:
-        with open(self._file, encoding="utf-8", newline="\n", opener=_open_regular) as file:
+    def _load(self, cache: Path) -> None:
+        with open(cache, encoding="utf-8", newline="\n", opener=_open_regular) as file:
             self._newest = os.fstat(file.fileno()).st_mtime_ns - _RACY_NANOSECONDS
             header, *lines = file.read().split("\n")
         if header == _HEADER and len(lines) % 2:
@@ -91,7 +95,7 @@ class StatusIndex:
 
     def save(self) -> None:
         """Write the cache if it has changed; failing to is no error, the next pass is slower."""
-        if not self._dirty and not self._loaded:
+        if self._file is None or not (self._dirty or self._loaded):
             return
         new = self._file.with_name(f"{FILE_NAME}.{os.urandom(4).hex()}")
         try:

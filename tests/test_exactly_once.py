@@ -13,7 +13,7 @@ import pytest
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import OutcomeUnknown
 from franc_gitops.eventlogs import Committed
-from franc_gitops.eventlogs.memory import MemoryCluster, MemoryEventLog
+from franc_gitops.eventlogs.memory import Disturbance, MemoryCluster, MemoryEventLog
 from franc_gitops.ledger import Ledger
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
@@ -24,16 +24,24 @@ if TYPE_CHECKING:
 
     from franc_gitops.eventlogs import Session, Target
     from franc_gitops.model import Position
-    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.actions import Plan, Situation
     from franc_gitops.pipeline.deliver import Delivery
 
 SEEDS = range(2000)
 BROKEN_SEEDS = range(6000)
+KEPT_SEEDS = range(400)
+MOVING = {"commits": 4, "steps": 900}
+"""A repository that moves on under two daemons, which keep their sessions, and a job."""
 
 
 def test_no_schedule_loses_or_repeats_a_request() -> None:
     """Thousands of schedules end with every event once and an exact ledger."""
     assert complaints(SEEDS) == []
+
+
+def test_no_schedule_loses_or_repeats_a_request_where_sessions_are_kept() -> None:
+    """A session that nobody has fenced may commit what comes later without reading again."""
+    assert complaints(KEPT_SEEDS, **MOVING) == []
 
 
 class PlansWithoutReading(Publisher):
@@ -113,6 +121,23 @@ class RecordsSeparately(Publisher):
         return session.commit([], lambda _: records)
 
 
+class KeepsTheSessionInDoubt(Publisher):
+    """Step 7 left out for a kept session: it goes on where it was in doubt."""
+
+    def _drop_session(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "broken", [PlansWithoutReading, ReadsToStableOffset, KeepsTheEpoch, KeepsTheSessionInDoubt]
+)
+def test_a_kept_session_needs_every_step(broken: type[Publisher]) -> None:
+    assert any(
+        complaints(range(seed, seed + 50), publisher_class=broken, **MOVING)
+        for seed in BROKEN_SEEDS[::50]
+    )
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -151,6 +176,52 @@ def test_a_ledger_whose_reading_was_broken_off_is_read_again() -> None:
     with pytest.raises(OSError, match="full"):
         second.peek()
     assert plan(second.peek()).sends == ()
+
+
+def test_a_kept_session_is_not_told_less_than_it_has_committed() -> None:
+    """Open transactions of others hold what may be read between two revisions of our own."""
+    cluster = MemoryCluster(partitions=1)
+    publisher = Publisher(MemoryEventLog(cluster), SystemClock(), keep=True)
+
+    def leave_open(name: str) -> None:
+        lost = MemoryEventLog(cluster, disturb=lambda: Disturbance.LOST, transactional_id=name)
+        with pytest.raises(OutcomeUnknown):
+            lost.fence().commit([], lambda _: [("CHG", f"~{name}", b"")])
+
+    def publish(revision: int) -> int:
+        raised = make_request(1, revision=revision, digest=f"sha256:{revision:064x}")
+        situation = make_situation((raised,), commit=revision)
+
+        def plan(ledger: Ledger) -> Plan:
+            return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+        return len(publisher.publish(plan(publisher.peek()), plan).sends)
+
+    assert publish(1) == 1
+    leave_open("one")
+    assert publish(2) == 1
+    leave_open("two")
+    assert publish(3) == 1
+    MemoryEventLog(cluster, transactional_id="one").fence()
+    assert publish(3) == 0
+
+
+def test_without_keep_no_session_outlives_a_publication() -> None:
+    cluster = MemoryCluster()
+    fences: list[str] = []
+    log = MemoryEventLog(
+        cluster, step=lambda name: fences.append(name) if name == "fence" else None
+    )
+    for keep, fenced in ((False, 2), (True, 3)):
+        publisher = Publisher(log, SystemClock(), keep=keep)
+        for number in (1, 2):
+            situation = make_situation((make_request(number + 10 * keep),), commit=number)
+
+            def plan(ledger: Ledger, situation: Situation = situation) -> Plan:
+                return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+            publisher.publish(plan(publisher.peek()), plan)
+        assert len(fences) == fenced
 
 
 class FullDisk(Ledger):

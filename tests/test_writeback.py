@@ -47,6 +47,12 @@ class Folder:
         write_back = FilesWriteBack(self.root, "requests", "status", ".franc", SystemClock())
         return write_back(files, keep.__contains__, [PIN] if with_pin else [])
 
+    def write_some(self, *names: str, gone: tuple[str, ...] = ()) -> Written:
+        """Write a few status files and remove others, as a daemon's small turn does."""
+        write_back = FilesWriteBack(self.root, "requests", "status", ".franc", SystemClock())
+        files = [self._status(f"requests/{name}.yaml") for name in names]
+        return write_back.some(files, [f"requests/{name}.yaml" for name in gone])
+
     def _status(self, path: str) -> StatusFile:
         text = self.wanted[path]
 
@@ -110,6 +116,33 @@ def test_what_is_right_is_neither_rendered_nor_written_again(folder: Folder) -> 
     assert folder.rendered == ["requests/b.yaml"]
     assert folder.status("a").stat() == before
     assert folder.found()["b.yaml"] == content("changed")
+
+
+def test_a_few_status_files_are_written_and_no_other_is_looked_at(folder: Folder) -> None:
+    folder.want(a="requests/a.yaml", b="requests/b.yaml", c="requests/c.yaml")
+    folder.write_back()
+    folder.status("b").write_text("edited")
+    folder.want(a="changed", b="requests/b.yaml", d="new")
+    assert folder.write_some("a", "d", gone=("c", "never-there")) == Written(written=2, removed=1)
+    assert folder.write_some("a", "d") == Written(unchanged=2)
+    assert folder.found() == {
+        "a.yaml": content("changed"),
+        "b.yaml": b"edited",
+        "d.yaml": content("new"),
+    }
+    assert folder.write_back() == Written(written=1, unchanged=2)
+
+
+def test_what_a_small_turn_wrote_is_compared_by_the_next_large_one(folder: Folder) -> None:
+    """The cache still says what the file held before."""
+    folder.want(a="one")
+    folder.write_back()
+    settle(folder)
+    folder.want(a="two")
+    folder.write_some("a")
+    folder.want(a="one")
+    assert folder.write_back() == Written(written=1)
+    assert folder.found() == {"a.yaml": content("one")}
 
 
 def test_without_the_cache_files_are_read_but_not_written_again(folder: Folder) -> None:

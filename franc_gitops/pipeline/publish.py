@@ -63,6 +63,10 @@ class Publisher:
     `guard` looks at the log before anything is written and raises if it is not the one that
     is meant. `published` are the actions, by request_id, that the last call of `publish` has
     certainly committed.
+
+    With `keep` the session outlives `publish`: what was read after its fence and what it has
+    committed itself is the truth until somebody fences it, and then it cannot commit. So the
+    next call commits at once, without guard, fence or reading; any doubt begins again at 2.
     """
 
     log: EventLog
@@ -71,6 +75,7 @@ class Publisher:
     batch: int = BATCH
     patience: float = PATIENCE
     progress: Progress = no_progress
+    keep: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     published: dict[str, Action] = field(default_factory=dict)
     _reader: LedgerReader | None = None
@@ -80,8 +85,11 @@ class Publisher:
     def peek(self) -> Ledger:
         """Read what is committed, fencing nobody and waiting for nobody (step 0).
 
-        Ledger entries are never taken back: what a peek shows as published is final.
+        Ledger entries are never taken back: what a peek shows as published is final. With a
+        session nothing is read: it would tell less than is known, up to the last stable offset.
         """
+        if self._session is not None:
+            return self.ledger
         if self._is_torn:
             self._begin_again()
         self._read(None)
@@ -94,7 +102,7 @@ class Publisher:
         the broker's own haste; this waits for those to end. Raises EventLogUnreachable.
         """
         ledger = self.peek()
-        if self._reader is not None:
+        if self._reader is not None and self._session is None:
             self._read(self._reader.target())
         return ledger
 
@@ -107,15 +115,21 @@ class Publisher:
         """
         deadline = self.clock.monotonic() + self.patience
         attempt = 0
+        was_kept, is_sound = self._session is not None, False
         self.published = {}
         try:
             while plan.sends:
                 try:
-                    return self._publish_in_epochs(plan, replan)
+                    plan = self._publish_in_epochs(plan, replan)
+                    break
                 except OutcomeUnknown as doubt:
                     attempt += 1
-                    self._give_up_or_wait(doubt, attempt, deadline)
+                    if was_kept and attempt == 1 and not doubt.fenced:
+                        self._drop_session()  # it may only have lost its connection meanwhile
+                    else:
+                        self._give_up_or_wait(doubt, attempt, deadline)
                     plan = self._plan_after(self.peek(), replan)
+            is_sound = self.keep
         except EventLogUnreachable as error:
             if not self.published:
                 raise
@@ -124,7 +138,8 @@ class Publisher:
                 hint=error.hint or "run publish again: it sends exactly the rest",
             ) from error
         finally:
-            self._drop_session()
+            if not is_sound:
+                self._drop_session()
         return plan
 
     def close(self) -> None:
@@ -140,11 +155,12 @@ class Publisher:
         """Steps 1 to 8 until nothing is left to send."""
         last = plan
         while plan.sends:
-            self._check_guard()
-            session = self._fence()
-            plan = last = self._plan_in_epoch(session, plan, replan)
-            done = self._publish_in_epoch(session, plan)
-            if done:
+            session = self._session
+            if session is None:
+                self._check_guard()
+                session = self._fence()
+                plan = last = self._plan_in_epoch(session, plan, replan)
+            if self._publish_in_epoch(session, plan):
                 return last
             self._drop_session()
             plan = self._plan_after(self.ledger, replan)
@@ -181,8 +197,9 @@ class Publisher:
             self._remember(committed, batch)
             sent += len(batch)
             self.progress(sent, len(plan.sends))
-            if number < len(batches) and self._needs_new_epoch(committed):
-                return False
+            if self._needs_new_epoch(committed):
+                self._drop_session()
+                return number == len(batches)
         return True
 
     def _needs_new_epoch(self, committed: Committed) -> bool:

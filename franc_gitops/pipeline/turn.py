@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from franc_gitops.errors import (
     EventLogRefused,
@@ -25,7 +25,7 @@ from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
@@ -89,6 +89,18 @@ class WriteBack(Protocol):
         """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
 
         `keep` tells of a request file whether its status file stays.
+        """
+        ...
+
+
+@runtime_checkable
+class PartialWriteBack(WriteBack, Protocol):
+    """One that can also write a few status files without looking at all of them."""
+
+    def some(self, wanted: Iterable[StatusFile], gone: Sequence[str], /) -> Written:
+        """Write these status files, remove those of request files that are gone, and no more.
+
+        Raises WriteBackFailed after doing all it can.
         """
         ...
 

@@ -68,6 +68,20 @@ class FilesWriteBack:
         turn.raise_failures()
         return Written(turn.written, turn.unchanged, removed)
 
+    def some(self, wanted: Iterable[StatusFile], gone: Sequence[str]) -> Written:
+        """Make the status files of a few request files say what they must, and touch no other.
+
+        The cache of what status files hold stays as it is: it does not believe in a file that
+        is another one than it was.
+        """
+        turn = _Turn(self._folder, self._root, StatusIndex(None))
+        turn.suspect(path.removeprefix(self._below) for path in gone)
+        removed = turn.remove_strays(self._below)
+        for status in wanted:
+            turn.compare(status.path.removeprefix(self._below), status)
+        turn.raise_failures()
+        return Written(turn.written, turn.unchanged, removed)
+
 
 class _Turn:
     """One write-back: the folder as it was found, and what was done to it."""
@@ -175,7 +189,16 @@ class _Turn:
             parent.rmdir()
         return True
 
+    def suspect(self, paths: Iterable[str]) -> None:
+        """Take these for strays without having looked."""
+        self._strays += [path for path in paths if os.path.lexists(f"{self._folder}/{path}")]
+
     # --- what must be there -------------------------------------------------------------------
+
+    def compare(self, path: str, status: StatusFile) -> None:
+        """Write one status file, unless what is there says the same."""
+        self._unknown.add(path)
+        self.write(path, status)
 
     def write(self, path: str, status: StatusFile) -> None:
         """Write one status file, unless it is known or found to be right."""

@@ -4,6 +4,10 @@ Each publisher runs in a greenlet that hands over before every request to the br
 seed decides who goes on, who dies, which commit is lost, late, unanswered or repeated, and
 when a transaction times out. A killed publisher never runs again: no clean-up, as with
 `kill -9`. `run` returns what a read_committed consumer would complain about.
+
+With several `commits` the repository moves on meanwhile: requests are added and their
+revisions raised. Some of the publishers then are daemons, which make a pass at each commit
+that they see and keep their session in between.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from greenlet import greenlet
 
@@ -23,6 +28,11 @@ from franc_gitops.model import Event, Place, Provenance, Request, Snapshot, Vali
 from franc_gitops.pipeline.actions import Plan, Situation
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from franc_gitops.eventlogs import Record
 
 NOW = datetime(2024, 7, 9, 14, 25, 30, tzinfo=UTC)
 EVENTS_PER_REQUEST = 3
@@ -47,13 +57,14 @@ def make_request(number: int, **changes: object) -> Request:
     return Request(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def make_situation(requests: tuple[Request, ...], **changes: object) -> Situation:
-    """Make the situation of a commit that holds these requests."""
-    paths = {request.path for request in requests}
-    blobs = {path: f"{n:040x}" for n, path in enumerate(sorted(paths), 1)}
-    provenance = {path: Provenance("c" * 40, NOW, "An Author") for path in paths}
-    snapshot = Snapshot("c" * 40, blobs)
-    validated = Validated(requests, (), len(paths), len(requests))
+def make_situation(
+    requests: tuple[Request, ...], commit: int = 0xCCCC, **changes: object
+) -> Situation:
+    """Make the situation of a commit that holds these requests, each in a file of its own."""
+    blobs = {request.path: request.digest[-40:] for request in requests}
+    provenance = {path: Provenance(f"{commit:040x}", NOW, "An Author") for path in blobs}
+    snapshot = Snapshot(f"{commit:040x}", blobs)
+    validated = Validated(requests, (), len(blobs), len(requests))
     fields = {"envelope": Envelope(), "now": NOW, **changes}
     return Situation(snapshot, validated, provenance, **fields)  # type: ignore[arg-type]
 
@@ -88,25 +99,30 @@ class Actor:
     """One publisher, from its start to its end or death."""
 
     publisher: Publisher
-    situation: Situation
-    plans: dict[frozenset[str], Plan]
+    look: Callable[[], Situation]
+    plans: dict[tuple[str, frozenset[bytes]], Plan]
     believed: set[str] = field(default_factory=set)
+    passes: int = 1
     thread: greenlet | None = None
     waiting: bool = False
 
     def work(self) -> None:
-        """Do one pass; a broken world ends it, as it ends a CI job."""
-        try:
-            plan = self.replan(self.publisher.peek())
-            self.publisher.publish(plan, self.replan)
-        except FrancError:
-            pass
-        finally:
-            self.believed = set(self.publisher.published)
+        """Do the passes; a broken world ends one of them, as it ends a CI job."""
+        for _ in range(self.passes):
+            self.situation = self.look()
+            try:
+                plan = self.replan(self.publisher.peek())
+                self.publisher.publish(plan, self.replan)
+            except FrancError:
+                pass
+            finally:
+                self.believed |= {
+                    f"{name} {action.revision}" for name, action in self.publisher.published.items()
+                }
 
     def replan(self, ledger: Ledger) -> Plan:
-        """Plan the same commit again; requests never change here, so known keys say it all."""
-        known = frozenset(ledger)
+        """Plan the same commit again; equal ledgers give equal plans."""
+        known = (self.situation.snapshot.commit, frozenset(map(ledger.raw, ledger)))
         if known not in self.plans:
             comparison = ledger.compare(self.situation.snapshot.files)
             self.plans[known] = make_plan(self.situation, ledger, comparison)
@@ -124,23 +140,42 @@ class Schedule:
     batch: int = 2
     publishers: int = 3
     steps: int = 500
+    commits: int = 1
 
     def run(self) -> list[str]:
         """Run the schedule and a last undisturbed pass; give the complaints."""
         self.chance = random.Random(self.seed)
         self.cluster = MemoryCluster(partitions=2)
-        made = tuple(make_request(number) for number in range(1, self.requests + 1))
-        self.situation = make_situation(made)
-        self.plans: dict[frozenset[str], Plan] = {}
+        self.situations = [self._situation(commit) for commit in range(1, self.commits + 1)]
+        self.commit = 0
+        self.plans: dict[tuple[str, frozenset[bytes]], Plan] = {}
         actors = [self._actor(number) for number in range(self.publishers)]
+        for daemon in actors[1:] if self.commits > 1 else ():
+            daemon.passes, daemon.publisher.keep = 2 * self.commits, True
         bystander = self._bystander()
         self._play([*actors, bystander])
         while self.cluster.late:
             self.cluster.deliver_late()
         self.cluster.expire()
+        self.commit = self.commits - 1
         last = self._actor(0, calm=True)
         last.work()
         return [*self._complaints(), *self._lies([*actors, last])]
+
+    def _situation(self, commit: int) -> Situation:
+        """Make a commit: all requests at the last one, each raised in every second commit."""
+        there = self.requests * commit // self.commits
+        made = (
+            make_request(number, revision=revision, digest=f"sha256:{number:060x}{revision:04x}")
+            for number in range(1, there + 1)
+            if (revision := (commit + number) // 2)
+        )
+        return make_situation(tuple(made), commit=commit)
+
+    def _look(self) -> Situation:
+        """Read the repository, which may have moved on."""
+        self.commit = min(self.commit + self.chance.randint(0, 1), self.commits - 1)
+        return self.situations[self.commit]
 
     def _actor(self, number: int, *, calm: bool = False) -> Actor:
         clock = ScheduledClock(self.chance)
@@ -148,7 +183,7 @@ class Schedule:
         if not self.shared_id:
             log.transactional_id = f"publisher-{number}"
         publisher = self.publisher_class(log, clock, batch=self.batch)
-        actor = Actor(publisher, self.situation, self.plans)
+        actor = Actor(publisher, self._look, self.plans)
         if calm:
             clock.hand_over = lambda _: None
         else:
@@ -209,9 +244,11 @@ class Schedule:
         records = list(MemoryEventLog(self.cluster).events())
         ids = Counter(dict(r.headers)["ce_id"].decode() for r in records)
         found = [f"{event_id} stands {count} times" for event_id, count in ids.items() if count > 1]
-        wanted = self.requests * EVENTS_PER_REQUEST
-        if len(ids) != wanted:
-            found.append(f"{len(ids)} of {wanted} events are there")
+        revisions = sorted({(dict(r.headers)["ce_correlationid"], _revision(r)) for r in records})
+        wanted = {(r.change_number.encode(), r.revision) for r in self._last.validated.requests}
+        found += [f"{each} is not published" for each in sorted(wanted - set(revisions))]
+        if len(ids) != len(revisions) * EVENTS_PER_REQUEST:
+            found.append(f"{len(ids)} events of {len(revisions)} publications are there")
         places = {
             (r.topic, r.partition, r.offset): dict(r.headers)["ce_id"].decode() for r in records
         }
@@ -222,7 +259,10 @@ class Schedule:
         for records in MemoryEventLog(self.cluster).reader().read(None):
             ledger.fold(records)
         found = [] if len(ledger) == self.requests else [f"the ledger has {len(ledger)} entries"]
-        entries = (decode(ledger.raw(request_id)) for request_id in ledger)
+        entries = [decode(ledger.raw(request_id)) for request_id in ledger]
+        wanted = {(r.request_id, r.revision) for r in self._last.validated.requests}
+        if {(entry.request_id, entry.revision) for entry in entries} != wanted:
+            found.append("the ledger has other revisions than the last commit")
         return found + [
             f"the ledger misplaces {event.event_id}"
             for entry in entries
@@ -230,15 +270,24 @@ class Schedule:
             if places.get((event.topic, event.partition, event.offset)) != event.event_id
         ]
 
+    @property
+    def _last(self) -> Situation:
+        return self.situations[-1]
+
     def _lies(self, actors: list[Actor]) -> list[str]:
         """Find publishers that reported what is not so."""
         reader = MemoryEventLog(self.cluster).reader()
-        truth = {key for records in reader.read(None) for key, _ in records}
+        read = (decode(value) for records in reader.read(None) for key, value in records if value)
+        truth = {f"{entry.request_id} {entry.revision}" for entry in read}
         return [
             f"a publisher believed {sorted(a.believed - truth)}"
             for a in actors
             if a.believed - truth
         ]
+
+
+def _revision(record: Record) -> int:
+    return int(dict(record.headers)["ce_revision"])
 
 
 def complaints(seeds: range, **world: object) -> list[str]:
