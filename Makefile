@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-kafka test coverage proof check format schemas bench clean java kafka
+.PHONY: help demo demo-kafka test coverage proof check format schemas docs bench clean java kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ format: $(VENV)/.dev ## put the code in form
 
 schemas: $(VENV)/.run ## write schemas/ anew from the kinds
 	@franc-gitops schema --write schemas
+
+docs: $(VENV)/.test ## write the tables of docs/edits.md anew from the tests
+	@python -m tests.support.edits_page
 
 bench: $(VENV)/.test kafka ## measure, and print ratios to the reference tools of the same run
 	@python -m bench $(ARGS)

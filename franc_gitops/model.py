@@ -170,6 +170,20 @@ class Provenance(NamedTuple):
 UNKNOWN_PROVENANCE = Provenance("", datetime.fromtimestamp(0, UTC))
 
 
+class Lineage(NamedTuple):
+    """How commits stand to the one that is planned, whose committer time is `time`.
+
+    `newer` are its descendants on a branch or tag; `abandoned` descendants on none, left over
+    from a history that was rewritten, or not yet known to be on one; `missing` are not at hand.
+    All others are older than it or on another line.
+    """
+
+    newer: frozenset[str] = frozenset()
+    abandoned: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    time: datetime = UNKNOWN_PROVENANCE.time
+
+
 class Position(NamedTuple):
     """Where the event log put an event."""
 

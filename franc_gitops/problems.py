@@ -256,6 +256,12 @@ _ALL = (
         "The published request was cancelled. To order it again, raise `revision`.",
     ),
     Code(
+        "FRN406",
+        "may be older than what is published",
+        "The request is published from a commit that seems to come after this one: this job runs late, or the history was rewritten. What is older never overrides what is newer. Where the history is at hand and shows that the published commit is newer, nothing is held and nothing is sent; this problem is about the cases that cannot be told.",
+        "publish the newest commit of the branch; in a shallow clone: git fetch --unshallow",
+    ),
+    Code(
         "FRN410",
         "file of an unfinished request deleted",
         "Deleting a file cancels nothing. Bring it back and add `cancel: reason` to cancel the request.",

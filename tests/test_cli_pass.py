@@ -365,3 +365,22 @@ def test_an_untracked_dotenv_is_read(project: Project) -> None:
     done = project.run("publish")
     assert done.returncode == 2
     assert ".env KAFKA_ENABLED: 'perhaps' is not true, false" in done.stderr
+
+
+# --- a job of an older commit -----------------------------------------------------------------
+
+
+def test_a_job_of_an_older_commit_says_that_it_leaves_the_newer_one_alone(
+    project: Project,
+) -> None:
+    old = project.add(range(1))
+    raised = f"{request_text(0)}revision: 2\n"
+    project.clone.commit({"requests/0000/000000.yaml": raised})
+    assert project.run("publish").returncode == 0
+    status = project.status_files()
+    late = project.run("publish", "--rev", old)
+    assert late.returncode == 0
+    assert "published from a newer commit, and therefore left alone: datacenter_" in late.stderr
+    assert project.status_files() == status
+    plan = project.json("plan", "--rev", old)
+    assert "a newer one" in plan["actions"][0]["reason"]

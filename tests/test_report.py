@@ -11,6 +11,7 @@ from franc_gitops.cli.outcome import describe_report
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import RepositoryError
 from franc_gitops.eventlogs.memory import Disturbance, MemoryCluster, MemoryEventLog
+from franc_gitops.model import Lineage
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
@@ -20,7 +21,7 @@ from franc_gitops.reports import Done, Look, renderer
 from tests.support.schedule import ScheduledClock, make_request, make_situation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from franc_gitops.ledger import Ledger
@@ -103,6 +104,11 @@ class FailingStatus:
         """Know of no commit."""
         del snapshot, paths
         return {}
+
+    def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
+        """Know of no history."""
+        del snapshot, commits
+        return Lineage()
 
     def _fail(self) -> tuple[str, ...]:
         raise RepositoryError("git status failed")

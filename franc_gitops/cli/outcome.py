@@ -39,6 +39,15 @@ def name_uncommitted(plan: Plan, invocation: Invocation) -> None:
         invocation.warn(f"not committed, and therefore not looked at: {named}{also}")
 
 
+def name_superseded(plan: Plan, invocation: Invocation) -> None:
+    """Say that a newer commit has spoken: whoever runs an older one should know why it is quiet."""
+    if plan.superseded:
+        named = ", ".join(action.request_id for action in plan.superseded[:_NAMED])
+        more = len(plan.superseded) - _NAMED
+        also = f" and {more} more" if more > 0 else ""
+        invocation.warn(f"published from a newer commit, and therefore left alone: {named}{also}")
+
+
 def code_of_plan(plan: Plan, *, fail_on_warnings: bool) -> Exit:
     """Give 1 for anything wrong with the requests; a request that waits for its time is fine."""
     wrong = any(problem.is_error or fail_on_warnings for problem in plan.problems)

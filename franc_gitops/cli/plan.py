@@ -50,7 +50,13 @@ def plan(
     With -o json that is every event byte for byte, and also what is skipped. Nothing is
     changed: the ledger is read, nobody is fenced, no status file is written.
     """
-    from franc_gitops.cli.outcome import check_files, code_of_plan, describe_plan, name_uncommitted
+    from franc_gitops.cli.outcome import (
+        check_files,
+        code_of_plan,
+        describe_plan,
+        name_superseded,
+        name_uncommitted,
+    )
     from franc_gitops.reports import Planned, renderer
     from franc_gitops.wiring import Choices, open_pass
 
@@ -62,6 +68,7 @@ def plan(
         made = turn.plan()
         check_files(made, settings, allow_empty=allow_empty)
         name_uncommitted(made, invocation)
+        name_superseded(made, invocation)
         invocation.write(
             render(Planned(made, turn.publisher.ledger, turn.identity.name), invocation.look())
         )

@@ -61,7 +61,12 @@ def publish(
     It may be run again at any time: it sends exactly what the event log does not know yet.
     A file with an error is held; every other file goes on.
     """
-    from franc_gitops.cli.outcome import check_files, code_of_report, name_uncommitted
+    from franc_gitops.cli.outcome import (
+        check_files,
+        code_of_report,
+        name_superseded,
+        name_uncommitted,
+    )
     from franc_gitops.cli.progress import progress_bar
     from franc_gitops.pipeline.rows import rows_of_report
     from franc_gitops.reports import Done, renderer
@@ -82,6 +87,7 @@ def publish(
             turn.approve = partial(check_files, settings=settings, allow_empty=allow_empty)
             report = _run(turn.run, invocation)
     name_uncommitted(report.plan, invocation)
+    name_superseded(report.plan, invocation)
     invocation.write(render(Done(report, rows_of_report(report)), invocation.look()))
     _tell(report, settings, invocation)
     if invocation.verbose:

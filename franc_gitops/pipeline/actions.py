@@ -9,8 +9,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from franc_gitops.model import Lineage
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from franc_gitops.events import Envelope
@@ -49,6 +51,8 @@ class Action:
     entry: LedgerEntry | None = None
     taken: frozenset[str] = frozenset()
     """Event ids of the same change number that the new events must not repeat."""
+    newer: str = ""
+    """The commit after this one that the ledger's entry is from, and that is not overridden."""
 
     @property
     def sends(self) -> bool:
@@ -63,6 +67,10 @@ class Action:
         return self.entry.document if self.entry else 0
 
 
+def _no_lineage(_commits: frozenset[str], /) -> Lineage:
+    return Lineage()
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a plan depends on, but for the ledger."""
@@ -75,6 +83,8 @@ class Situation:
     max_record_bytes: Mapping[str, int] = field(default_factory=dict)
     strict: bool = False
     """Whether one error holds everything, not just its file."""
+    trace: Callable[[frozenset[str]], Lineage] = field(default=_no_lineage, compare=False)
+    """Tells how commits of the ledger stand to the one that is planned."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,11 @@ class Plan:
     def sends(self) -> tuple[Action, ...]:
         """The actions that send events, in their order."""
         return tuple(action for action in self.actions if action.sends)
+
+    @cached_property
+    def superseded(self) -> tuple[Action, ...]:
+        """The actions that give way to what a newer commit published."""
+        return tuple(action for action in self.actions if action.newer)
 
     @cached_property
     def counts(self) -> Mapping[Kind, int]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from franc_gitops.events import timestamp
 from franc_gitops.model import Phase
 from franc_gitops.pipeline.actions import Action, Kind
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from franc_gitops.ledger import LedgerEntry
-    from franc_gitops.model import Problem, Request
+    from franc_gitops.model import Lineage, Problem, Request
     from franc_gitops.pipeline.actions import Situation
 
 Verdict = tuple[Action, "Problem | None"]
@@ -26,6 +29,56 @@ def judge(request: Request, entry: LedgerEntry | None, situation: Situation) -> 
     if entry is None:
         return _judge_new(request, situation)
     return _judge_known(request, entry, situation)
+
+
+def give_way(verdicts: Sequence[Verdict], situation: Situation) -> Sequence[Verdict]:
+    """Let stand what a newer commit published: a job that runs late overrides nothing."""
+    commits = frozenset(a.entry.commit for a, _ in verdicts if a.entry and a.kind is not Kind.SKIP)
+    if not commits - {""}:
+        return verdicts
+    lineage = situation.trace(commits - {""})
+    return [_give_way(action, found, lineage) for action, found in verdicts]
+
+
+def _give_way(action: Action, found: Problem | None, lineage: Lineage) -> Verdict:
+    entry, request = action.entry, action.request
+    if entry is None or request is None or action.kind is Kind.SKIP:
+        return action, found
+    if entry.commit in lineage.newer:
+        return superseded(action, entry), None
+    if action.sends and _may_be_older(action, entry, lineage):
+        return _hold(request, entry, _out_of_turn(request, entry))
+    return action, found
+
+
+def superseded(action: Action, entry: LedgerEntry) -> Action:
+    """Give the action that leaves everything as the newer commit made it.
+
+    It has no request: what the ledger knows of the newer content must not be told the older.
+    """
+    reason = f"revision {entry.revision} is published from commit {entry.commit[:12]}, a newer one"
+    return Action(
+        Kind.SKIP,
+        action.request_id,
+        action.path,
+        entry.revision,
+        reason,
+        entry.phase,
+        entry=entry,
+        newer=entry.commit,
+    )
+
+
+def _may_be_older(action: Action, entry: LedgerEntry, lineage: Lineage) -> bool:
+    """Tell whether what would be sent may be older than what is published.
+
+    A raised revision says by itself that it is newer, unless the history knows better.
+    """
+    if entry.commit in lineage.abandoned:
+        return True
+    if entry.commit not in lineage.missing or action.revision > entry.revision:
+        return False
+    return entry.timestamp > timestamp(lineage.time)
 
 
 def _act(
@@ -101,6 +154,16 @@ def _went_back(request: Request, entry: LedgerEntry) -> Problem:
         f"revision went back: {entry.revision} is published, the file says {request.revision}",
         f"set revision: {entry.revision} to keep what is published, "
         f"or {entry.revision + 1} to publish this content",
+    )
+
+
+def _out_of_turn(request: Request, entry: LedgerEntry) -> Problem:
+    return _lifecycle(
+        "FRN406",
+        request,
+        f"revision {entry.revision} is published from commit {entry.commit[:12]}, which may be "
+        "newer than this one",
+        "publish the newest commit; if this is it: git fetch --unshallow, or commit once more",
     )
 
 

@@ -15,7 +15,7 @@ from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
 from franc_gitops.pipeline.actions import Action, Kind, Plan
 from franc_gitops.pipeline.deliver import events_of, size_problems
 from franc_gitops.pipeline.identity import copy_problems, repeated_requests
-from franc_gitops.pipeline.lifecycle import judge
+from franc_gitops.pipeline.lifecycle import give_way, judge
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     entries = {r.request_id: ledger.get(r.request_id) for r in requests if r.request_id in ledger}
     repeated = list(repeated_requests(requests, entries, comparison))
     strangers = _strangers(repeated, entries, comparison)
-    verdicts = [
+    judged = [
         judge(r, None if strangers and r in strangers else entries.get(r.request_id), situation)
         for r in requests
     ]
+    verdicts = give_way(judged, situation)
     problems = [
         *(p for p in situation.validated.problems if p.path in comparison.unknown),
         *situation.snapshot.problems,
@@ -48,7 +49,7 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     actions = _name_events([a for a, _ in verdicts], ledger, situation, bad)
     problems += list(_too_large([a for a in actions if a.path not in bad], problems, situation))
     bad = {p.path for p in problems if p.is_error}
-    orphans = list(_orphans(requests, ledger, comparison, bad))
+    orphans = list(_older(_orphans(requests, ledger, comparison, bad), situation))
     problems += map(_orphan_problem, orphans)
     actions = [_hold(action, bad, strict=situation.strict) for action in actions]
     actions += [*_wordless(situation, bad, actions), *orphans]
@@ -118,6 +119,14 @@ def _orphans(
             yield Action(
                 Kind.ORPHANED, request_id, path, entry.revision, reason, entry.phase, entry=entry
             )
+
+
+def _older(orphans: Iterable[Action], situation: Situation) -> Iterator[Action]:
+    """Leave out requests that only a newer commit has: their file was not deleted."""
+    found = list(orphans)
+    commits = frozenset(action.entry.commit for action in found if action.entry) - {""}
+    newer = situation.trace(commits).newer if commits else frozenset[str]()
+    return (action for action in found if action.entry and action.entry.commit not in newer)
 
 
 def _orphan_problem(action: Action) -> Problem:

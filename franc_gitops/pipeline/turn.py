@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from franc_gitops.errors import (
@@ -216,6 +217,7 @@ class Pass:
             self.clock.now(),
             self.identity.max_record_bytes,
             strict=self.strict,
+            trace=partial(self.repository.trace, snapshot),
         )
         return self._make(ledger, comparison)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from franc_gitops.model import Problem, Provenance, Snapshot, SourceFile
+    from franc_gitops.model import Lineage, Problem, Provenance, Snapshot, SourceFile
 
 
 class RequestRepository(Protocol):
@@ -37,6 +37,10 @@ class RequestRepository(Protocol):
 
     def provenance(self, snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, Provenance]:
         """Give the commit that last touched each path, in one walk for all of them."""
+        ...
+
+    def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
+        """Tell how commits stand to the snapshot's; without commits nothing is newer."""
         ...
 
     def close(self) -> None:

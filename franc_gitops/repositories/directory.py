@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.blobs import git_blob_id
 from franc_gitops.errors import RepositoryError
-from franc_gitops.model import UNKNOWN_PROVENANCE, Provenance, Snapshot
+from franc_gitops.model import UNKNOWN_PROVENANCE, Lineage, Provenance, Snapshot
 from franc_gitops.problems import problem
 from franc_gitops.repositories.files import Search, read_regular
 from franc_gitops.repositories.names import checked_requests_dir, is_safe, unsafe_name
@@ -67,6 +67,11 @@ class DirectoryRepository:
             path: self._modified(path) if path in snapshot.files else UNKNOWN_PROVENANCE
             for path in paths
         }
+
+    def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
+        """A folder has no history: nothing is known to be newer."""
+        del snapshot, commits
+        return Lineage()
 
     def close(self) -> None:
         """Let go of kept content; the repository can still be used."""

@@ -80,13 +80,13 @@ class Clone:
             self.write(path, content)
         self.git("add", "--all", "--force")
         options = ("--allow-empty", "--quiet", "-m", message)
-        self.git("commit", *options, stdin=None, **self._date(seconds))
+        self.git("commit", *options, stdin=None, **self.next_date(seconds))
         return self.head
 
     def merge(self, *branches: str, message: str = "Merge") -> str:
         """Merge branches into the current one, always with a merge commit; give its id."""
         options = ("--no-ff", "--no-edit", "--quiet", "-m", message)
-        self.git("merge", *options, *branches, stdin=None, **self._date(None))
+        self.git("merge", *options, *branches, stdin=None, **self.next_date())
         return self.head
 
     @property
@@ -98,7 +98,8 @@ class Clone:
         """What git itself says: the commit that last touched a path, empty if none did."""
         return self.git("--literal-pathspecs", "log", "-1", "--format=%H", "--", path)
 
-    def _date(self, seconds: int | None) -> dict[str, str]:
+    def next_date(self, seconds: int | None = None) -> dict[str, str]:
+        """Give the variables that date the next commit: a minute later than the last one."""
         time = f"{START + 60 * self.commits if seconds is None else seconds} +0000"
         self.commits += 1
         return {"GIT_AUTHOR_DATE": time, "GIT_COMMITTER_DATE": time}

@@ -4,6 +4,7 @@
 - tree.py      which request files a commit holds
 - blobs.py     their content by id
 - history.py   which commit last touched each
+- lineage.py   which commits are newer than the one that is read
 - worktree.py  what is not committed and therefore not published
 """
 
@@ -21,15 +22,16 @@ from franc_gitops.problems import problem
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
 from franc_gitops.repositories.git.history import find_provenance
+from franc_gitops.repositories.git.lineage import find_lineage
 from franc_gitops.repositories.git.tree import Location, list_requests
 from franc_gitops.repositories.git.worktree import read_status, start_status
 from franc_gitops.repositories.names import SIZE_LIMIT, checked_requests_dir, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from types import TracebackType
 
-    from franc_gitops.model import Problem, Provenance, SourceFile
+    from franc_gitops.model import Lineage, Problem, Provenance, SourceFile
     from franc_gitops.repositories.git.command import Process
 
 HEAD = "HEAD"
@@ -109,6 +111,10 @@ class GitRepository:
         present = [path for path in wanted if path in snapshot.files]
         found = find_provenance(self._git, snapshot.commit, self._requests_dir, present)
         return {path: found.get(path, UNKNOWN_PROVENANCE) for path in wanted}
+
+    def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
+        """Tell which commits are newer than the snapshot's, and which are not at hand."""
+        return find_lineage(self._git, snapshot.commit, commits)
 
     def _locate(self, revision: str) -> tuple[Location, bool]:
         """Resolve a revision to a commit and find the root's place in the repository."""
