@@ -7,6 +7,7 @@ it. They belong to ledger version 1: changing one changes status files of old re
 
 from __future__ import annotations
 
+from json.encoder import encode_basestring as quote
 from typing import Any
 
 STATUS_MESSAGE = "Validated and published; this status is set by the publisher"
@@ -27,6 +28,15 @@ def result_data(commit: str, path: str, revision: int) -> dict[str, Any]:
         "path": path,
         "revision": revision,
     }
+
+
+def result_json(commit: str, path: str, revision: int) -> str:
+    """Give `result_data` as JSON, without the way through a mapping."""
+    at = f'"{commit}"' if commit else "null"
+    return (
+        f'{{"validated":true,"published":true,"commit":{at}'
+        f',"path":{quote(path)},"revision":{revision}}}'
+    )
 
 
 def cancellation_message(reason: str) -> str:

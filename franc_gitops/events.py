@@ -7,7 +7,6 @@ Headers follow the CloudEvents 1.0 Kafka binding in binary mode.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
@@ -83,7 +82,7 @@ def publication(
     if envelope.completion != "accept":
         return (asked,)
     message = accept.completion_message(provenance.commit)
-    result = _json(accept.result_data(provenance.commit, request.path, request.revision))
+    result = accept.result_json(provenance.commit, request.path, request.revision)
     done = share.completion("completed", message, result)
     return (
         asked,
@@ -202,6 +201,3 @@ def _of_type(event_type: str, prefix: str) -> tuple[str, tuple[tuple[str, bytes]
         ("ce_dataschema", f"urn:franc:schema:{event_type}:1".encode()),
     )
     return f"{prefix}.{topic}", headers
-
-
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -76,7 +76,8 @@ class ReadsToStableOffset(Publisher):
 class RepeatsTheDoubtfulCommit(Publisher):
     """Step 7 left out: takes no answer for a failure and sends again in the same epoch."""
 
-    def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
+    def _commit(self, session: Session, batch: Iterable[Delivery]) -> Committed:
+        batch = list(batch)
         try:
             return super()._commit(session, batch)
         except OutcomeUnknown as doubt:
@@ -88,7 +89,7 @@ class RepeatsTheDoubtfulCommit(Publisher):
 class BelievesTheDoubtfulCommit(Publisher):
     """Step 7 left out the other way: takes no answer for success."""
 
-    def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
+    def _commit(self, session: Session, batch: Iterable[Delivery]) -> Committed:
         try:
             return super()._commit(session, batch)
         except OutcomeUnknown:
@@ -105,8 +106,9 @@ class KeepsTheEpoch(Publisher):
 class RecordsSeparately(Publisher):
     """Step 6 broken: the ledger is written in a transaction of its own."""
 
-    def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
+    def _commit(self, session: Session, batch: Iterable[Delivery]) -> Committed:
         positions: list[Position] = []
+        batch = list(batch)
 
         def remember(found: Sequence[Position]) -> list[tuple[str, str, bytes]]:
             positions.extend(found)

@@ -101,7 +101,7 @@ class Session(Protocol):
         """Give the ledger's high watermarks now, open transactions included."""
         ...
 
-    def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
+    def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction.
 
         Raises OutcomeUnknown whenever it is not certain that the transaction is committed

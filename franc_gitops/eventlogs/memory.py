@@ -20,7 +20,7 @@ from franc_gitops.eventlogs import Committed, NoRecord, Record
 from franc_gitops.model import LogIdentity, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from franc_gitops.eventlogs import LedgerRecord, Recorder, Target, Wanted
     from franc_gitops.model import Event, Pin
@@ -249,7 +249,7 @@ class MemorySession:
         """Give the high watermarks of the ledger."""
         return self.log.high_watermarks()
 
-    def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
+    def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and ledger records in one transaction."""
         cluster = self.log.cluster
         positions = []

@@ -11,6 +11,7 @@ import errno
 import json
 import sqlite3
 from contextlib import contextmanager
+from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING
 
 from franc_gitops.errors import EventLogRefused, EventLogUnreachable, OutcomeUnknown
@@ -61,9 +62,6 @@ _SET_RECORD = (
     "INSERT INTO ledger (request_id, position, value) VALUES (?, ?, ?) ON CONFLICT (request_id)"
     " DO UPDATE SET position = excluded.position, value = excluded.value"
 )
-
-
-_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Database:
@@ -224,7 +222,7 @@ class SqliteSession:
         """Give the last ledger position."""
         return self._database.target()
 
-    def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
+    def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction."""
         database = self._database
         with database.causes():
@@ -255,17 +253,21 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _write_events(database: _Database, events: Sequence[Event]) -> list[Position]:
-    following = {topic: database.one(_NEXT_OFFSET, topic) for topic in {e.topic for e in events}}
-    rows, positions = [], []
-    for event in events:
-        offset = following[event.topic]
-        following[event.topic] = offset + 1
-        positions.append(Position(0, offset))
-        pairs = [(name, value.decode()) for name, value in event.headers]
-        headers = _json(pairs)
-        rows.append((event.topic, offset, event.key, headers, event.value))
-    database.connection.executemany(_ADD_EVENT, rows)
+def _write_events(database: _Database, events: Iterable[Event]) -> list[Position]:
+    following: dict[str, int] = {}
+    positions: list[Position] = []
+
+    def rows() -> Iterator[tuple[str, int, bytes, str, bytes]]:
+        for _, _, topic, key, headers, value in events:
+            offset = following.get(topic)
+            if offset is None:
+                offset = database.one(_NEXT_OFFSET, topic)
+            following[topic] = offset + 1
+            positions.append(Position(0, offset))
+            pairs = [f'["{name}",{quote(text.decode())}]' for name, text in headers]
+            yield topic, offset, key, f"[{','.join(pairs)}]", value
+
+    database.connection.executemany(_ADD_EVENT, rows())
     return positions
 
 

@@ -16,6 +16,7 @@ from franc_gitops.ledger import decode
 from franc_gitops.model import FILE_PHASE_ORDER, UNKNOWN_PROVENANCE, Phase
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.status_files import render
+from franc_gitops.status_plain import render_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,10 +71,9 @@ class _Projection:
         """Describe a file that was read in this pass."""
         problems = self._plan.problems_by_path.get(path, ())
         whole = not any(p.is_error for p in problems) and all(self._published(a) for a in actions)
-        tag = (
-            self._tag(path, [action.request_id for action in actions]) if whole and actions else ""
-        )
-        return StatusFile(path, tag, lambda: self._of_plan(path, actions, problems))
+        if whole and actions:
+            return self.settled(path, [action.request_id for action in actions])
+        return StatusFile(path, "", lambda: self._of_plan(path, actions, problems))
 
     def _published(self, action: Action) -> bool:
         """Whether the ledger alone says all about the request, this file's content included."""
@@ -88,6 +88,10 @@ class _Projection:
         return blake2b(key + values, digest_size=12).hexdigest()
 
     def _of_ledger(self, path: str, request_ids: Sequence[str]) -> bytes:
+        if len(request_ids) == 1:
+            plain = render_plain(path, self._ledger.raw(request_ids[0]), self._log)
+            if plain is not None:
+                return plain
         entries = [decode(self._ledger.raw(request_id)) for request_id in request_ids]
         rows = [published_row(entry, self._log) for entry in entries]
         return render(

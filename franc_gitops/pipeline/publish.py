@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from franc_gitops.clock import Clock
     from franc_gitops.eventlogs import Committed, EventLog, LedgerReader, Recorder, Session, Target
-    from franc_gitops.model import LogIdentity, Position
+    from franc_gitops.ledger import Unplaced
+    from franc_gitops.model import Event, LogIdentity, Position
     from franc_gitops.pipeline.actions import Action, Plan
     from franc_gitops.pipeline.deliver import Delivery
 
@@ -189,10 +190,9 @@ class Publisher:
         batches = list(_batches(plan.sends, self.batch))
         sent = 0
         for number, batch in enumerate(batches, 1):
-            made = list(deliveries(plan, batch))
+            made = deliveries(plan, batch)
             if number == 1:
-                stale = islice(stale_records(plan), self.batch)
-                made[0] = made[0]._replace(refreshed=(*made[0].refreshed, *stale))
+                made = _with_stale_records(made, islice(stale_records(plan), self.batch))
             committed = self._commit(session, made)
             self._remember(committed, batch)
             sent += len(batch)
@@ -206,11 +206,20 @@ class Publisher:
         """A late duplicate of a disturbed commit could end the next transaction (step 8)."""
         return not committed.clean
 
-    def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
-        """Write events and ledger records in one transaction (step 6)."""
-        return session.commit(
-            [event for delivery in batch for event in delivery.events], _recorder(batch)
-        )
+    def _commit(self, session: Session, batch: Iterable[Delivery]) -> Committed:
+        """Write events and ledger records in one transaction (step 6).
+
+        An event is made when it is sent, while earlier ones are under way.
+        """
+        records: list[tuple[int, Unplaced]] = []
+
+        def events() -> Iterator[Event]:
+            for delivery in batch:
+                yield from delivery.events
+                records.append((len(delivery.events), delivery.record))
+                records.extend((0, other) for other in delivery.refreshed)
+
+        return session.commit(events(), _recorder(records))
 
     def _remember(self, committed: Committed, batch: Iterable[Action]) -> None:
         self.ledger.fold(committed.records)
@@ -254,18 +263,23 @@ class Publisher:
             self._session = None
 
 
-def _recorder(batch: Sequence[Delivery]) -> Recorder:
-    """Turn the positions of a batch's events into its ledger records."""
+def _with_stale_records(made: Iterator[Delivery], stale: Iterable[Unplaced]) -> Iterator[Delivery]:
+    """Let records of files that were only reformatted or moved ride along with the first."""
+    for first in islice(made, 1):
+        yield first._replace(refreshed=(*first.refreshed, *stale))
+    yield from made
+
+
+def _recorder(records: Iterable[tuple[int, Unplaced]]) -> Recorder:
+    """Place the ledger records of a batch; each is told with how many of the events are its own."""
 
     def record(positions: Sequence[Position]) -> Iterator[tuple[str, str, bytes]]:
         at = 0
-        for delivery in batch:
-            own = delivery.record
-            until = at + len(delivery.events)
-            yield own.change_number, own.request_id, own.place(positions[at:until])
+        for events, unplaced in records:
+            until = at + events
+            placed = unplaced.place(positions[at:until] if events else ())
+            yield unplaced.change_number, unplaced.request_id, placed
             at = until
-            for other in delivery.refreshed:
-                yield other.change_number, other.request_id, other.place(())
 
     return record
 

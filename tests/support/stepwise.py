@@ -22,7 +22,7 @@ from franc_gitops import cli, wiring
 from franc_gitops.pipeline.publish import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from franc_gitops.eventlogs import Committed, Session
     from franc_gitops.pipeline.deliver import Delivery
@@ -79,7 +79,7 @@ class _Stepping(Publisher):
     say: ClassVar[int]
     hear: ClassVar[int]
 
-    def _commit(self, session: Session, batch: Sequence[Delivery]) -> Committed:
+    def _commit(self, session: Session, batch: Iterable[Delivery]) -> Committed:
         os.write(self.say, b".")
         os.read(self.hear, 1)
         return super()._commit(session, batch)

@@ -20,7 +20,7 @@ from franc_gitops.eventlogs.kafka.hanging import abort_in, find_leftovers
 from franc_gitops.eventlogs.kafka.transaction import Layout, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from confluent_kafka import Producer
 
@@ -54,7 +54,7 @@ class KafkaSession:
         ends = self._admin.ends(places, IsolationLevel.READ_UNCOMMITTED)
         return {partition: end for (_, partition), end in ends.items()}
 
-    def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
+    def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction."""
         producer = self._take()
         clean = False

@@ -21,7 +21,7 @@ from franc_gitops.eventlogs.kafka.deliveries import Deliveries, Positions
 from franc_gitops.eventlogs.kafka.survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from confluent_kafka import Producer
 
@@ -73,7 +73,7 @@ class Transaction:
         complaints.clear()
         self._attempt(producer.begin_transaction)
 
-    def send_events(self, events: Sequence[Event]) -> Positions:
+    def send_events(self, events: Iterable[Event]) -> Positions:
         """Send the events; their positions become known while the broker answers."""
         slots, place, produce = self._slots, self._deliveries.order.append, self._producer.produce
         last, count, partition = b"", 0, 0
