@@ -208,18 +208,30 @@ class Event(NamedTuple):
         return len(self.key) + len(self.value) + headers + 64
 
 
+class Glance(NamedTuple):
+    """A revision without its files: equal `state`s are equal request files.
+
+    `find_uncommitted` is that of `Snapshot`.
+    """
+
+    commit: str
+    state: str
+    find_uncommitted: Callable[[], tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The request files at one revision: `files` maps path to git blob id, sorted by path.
 
     `commit` is empty for a plain folder. `problems` are what was found while listing
-    (links out of the repository, FIFOs, …).
+    (links out of the repository, FIFOs, …). With `has_links`, content may come from elsewhere.
     """
 
     commit: str
     files: dict[str, str]
     problems: tuple[Problem, ...] = ()
     find_uncommitted: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
+    has_links: bool = False
 
     @property
     def uncommitted(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "status-index"
-_HEADER = "franc-gitops status index 2"
+_HEADER = "franc-gitops status index 3"
 _RACY_NANOSECONDS = 20_000_000
 
 
@@ -28,6 +28,15 @@ def _open_regular(path: str, flags: int) -> int:
         return handle
     os.close(handle)
     raise OSError(errno.EINVAL, "not a regular file")
+
+
+def read_note(folder: Path) -> str:
+    """Give what the cache in the state folder says of all its rows together, reading no row."""
+    try:
+        with open(folder / FILE_NAME, encoding="utf-8", newline="\n", opener=_open_regular) as file:
+            return (file.readline().rstrip("\n") == _HEADER and file.readline().rstrip("\n")) or ""
+    except (OSError, ValueError):
+        return ""
 
 
 class StatusIndex:
@@ -44,6 +53,9 @@ class StatusIndex:
         self._file = folder / FILE_NAME if folder else None
         self._loaded: dict[str, str] = {}
         self._rows: dict[str, str] = {}
+        self._noted = ""
+        self.note = ""
+        """What is said of all rows together, on one line; saved with them."""
         self._newest = 0
         if self._file is not None:
             with suppress(OSError, ValueError):
@@ -53,9 +65,10 @@ class StatusIndex:
     def _load(self, cache: Path) -> None:
         with open(cache, encoding="utf-8", newline="\n", opener=_open_regular) as file:
             self._newest = os.fstat(file.fileno()).st_mtime_ns - _RACY_NANOSECONDS
-            header, *lines = file.read().split("\n")
+            header, note, *lines = file.read().split("\n")
         if header == _HEADER and len(lines) % 2:
             self._loaded = dict(zip(lines[0::2], lines[1::2], strict=False))
+            self._noted = self.note = note
 
     def confirm(self, path: str, found: os.stat_result) -> bool:
         """Tell whether a file is as it was when its tag was noted."""
@@ -76,6 +89,19 @@ class StatusIndex:
         row = self._rows.get(path)
         return row is not None and bool(tag) and row.endswith(tag)
 
+    def remembers(self, path: str) -> bool:
+        """Tell whether a row that was loaded waits for its file to be confirmed."""
+        return path in self._loaded
+
+    @property
+    def missing(self) -> int:
+        """How many of the rows that were loaded have not been confirmed."""
+        return len(self._loaded)
+
+    def __len__(self) -> int:
+        """Count the rows of files that were confirmed or put."""
+        return len(self._rows)
+
     def knows(self, path: str) -> bool:
         """Tell whether anything is noted of a file that was confirmed or put."""
         return path in self._rows
@@ -95,12 +121,13 @@ class StatusIndex:
 
     def save(self) -> None:
         """Write the cache if it has changed; failing to is no error, the next pass is slower."""
-        if self._file is None or not (self._dirty or self._loaded):
+        is_new = self._dirty or self._loaded or self.note != self._noted
+        if self._file is None or not is_new:
             return
         new = self._file.with_name(f"{FILE_NAME}.{os.urandom(4).hex()}")
         try:
             with new.open("w", encoding="utf-8", newline="\n") as lines:
-                lines.write(f"{_HEADER}\n")
+                lines.write(f"{_HEADER}\n{self.note}\n")
                 lines.writelines(f"{path}\n{row}\n" for path, row in self._rows.items())
             new.replace(self._file)
         except (OSError, UnicodeError):

@@ -18,6 +18,7 @@ from franc_gitops.model import Event
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
 from tests.support.schedule import make_request, make_situation
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,6 +94,28 @@ def read(reader: LedgerReader, target: Any = None) -> list[tuple[str, bytes]]:
 def values(log: EventLog) -> list[bytes]:
     """Give the values that a read_committed consumer sees."""
     return [record.value for record in log.events()]
+
+
+def test_a_mark_moves_with_what_is_committed_and_with_nothing_else(
+    open_log: Opener, topic: str
+) -> None:
+    """Two clients agree on it; on Kafka a commit becomes visible a moment after its answer."""
+    log, other = open_log(), open_log()
+    log.identify()
+    other.identify()
+    empty = log.mark()
+    log.fence().commit([make_event(topic, 1)], records("a"))
+    before = wait_for(lambda: new_mark(log, empty), what="the commit to be visible", seconds=20)
+    assert other.mark() == before == log.mark()
+    log.fence()
+    log.fence().commit([make_event(topic, 2)], records("b"))
+    after = wait_for(lambda: new_mark(log, before), what="the commit to be visible", seconds=20)
+    assert other.mark() == after
+
+
+def new_mark(log: EventLog, old: str) -> str:
+    mark = log.mark()
+    return mark if mark != old else ""
 
 
 def test_events_and_ledger_become_visible_together(open_log: Opener, topic: str) -> None:

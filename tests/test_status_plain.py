@@ -54,7 +54,7 @@ def entry(
         "timestamp": TIME,
         "events": events,
     }
-    return LedgerEntry(**{**fields, **changes})  # type: ignore[arg-type]
+    return LedgerEntry(**{**fields, **changes})
 
 
 def render_fully(entry: LedgerEntry, log_name: str) -> bytes:

@@ -125,6 +125,14 @@ class EventLog(Protocol):
         """
         ...
 
+    def mark(self) -> str:
+        """Say where the committed ledger ends now, reading none of it; `identify` comes first.
+
+        Equal marks, also of different processes and days, mean the same ledger with the same
+        committed records. Empty where that cannot be told.
+        """
+        ...
+
     def reader(self) -> LedgerReader:
         """Open a reader at the beginning of the ledger; fences nobody."""
         ...

@@ -153,6 +153,12 @@ class MemoryEventLog:
         cluster = self.cluster
         return LogIdentity(cluster.name, cluster.pin, cluster.compacted, cluster.max_record_bytes)
 
+    def mark(self) -> str:
+        """Say where the committed ledger ends in each partition of this very cluster."""
+        cluster = self.cluster
+        ends = [cluster.stable(LEDGER, number) for number in range(cluster.partitions)]
+        return f"{id(cluster)} {ends}"
+
     def reader(self) -> MemoryReader:
         """Open a reader at the beginning."""
         return MemoryReader(self)

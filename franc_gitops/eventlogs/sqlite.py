@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 import sqlite3
 from contextlib import contextmanager
 from json.encoder import encode_basestring as quote
@@ -89,7 +90,8 @@ class _Database:
             )
         if found == 0:
             connection.executescript(
-                f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_FORMAT};COMMIT;"
+                f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_FORMAT};"
+                f"PRAGMA application_id={secrets.randbits(31)};COMMIT;"
             )
         return connection
 
@@ -137,6 +139,14 @@ class SqliteEventLog:
     def identify(self) -> LogIdentity:
         """Say that this is the embedded log, which is never pinned."""
         return LogIdentity("embedded")
+
+    def mark(self) -> str:
+        """Say which file it is and what was written last; empty for one that has no id."""
+        with self._database.causes():
+            file_id = self._database.one("PRAGMA application_id")
+            epoch = self._database.one("SELECT number FROM epoch")
+            last = self._database.one(_LAST_POSITION)
+        return f"{file_id} {epoch} {last}" if file_id else ""
 
     def reader(self) -> SqliteReader:
         """Open a reader at the beginning of the ledger."""

@@ -20,7 +20,8 @@ from franc_gitops.errors import (
     RepositoryError,
     WriteBackFailed,
 )
-from franc_gitops.model import SourceFile, Validated
+from franc_gitops.model import Snapshot, SourceFile, Validated
+from franc_gitops.pipeline import rest
 from franc_gitops.pipeline.actions import Kind, Plan, Situation
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from franc_gitops.errors import FrancError
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, Ledger
-    from franc_gitops.model import LogIdentity, Pin, Provenance, Snapshot, Written
+    from franc_gitops.model import Glance, LogIdentity, Pin, Provenance, Written
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.project import StatusFile
@@ -85,12 +86,26 @@ class WriteBack(Protocol):
     """Makes the status files say what they must."""
 
     def __call__(
-        self, wanted: Projection, keep: Callable[[str], bool], pins: Sequence[Pin], /
+        self,
+        wanted: Projection,
+        keep: Callable[[str], bool],
+        pins: Sequence[Pin],
+        note: str = "",
+        /,
     ) -> Written:
         """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
 
-        `keep` tells of a request file whether its status file stays.
+        `keep` tells of a request file whether its status file stays. A `note` is kept if all
+        status files are right in the end.
         """
+        ...
+
+    def last_note(self) -> str:
+        """Give the note that was kept last; empty if there is none."""
+        ...
+
+    def find_unmoved(self, pins: Sequence[Pin], /) -> Written | None:
+        """Count the status files if all are as they were when the note was kept, else None."""
         ...
 
 
@@ -122,6 +137,8 @@ class Report:
     new_pins: tuple[Pin, ...] = ()
     failure: FrancError | None = None
     publish_seconds: float = 0.0
+    resting: int = 0
+    """How many requests are as the last pass left them, if that is all there is to say."""
 
     @property
     def unsent(self) -> frozenset[str]:
@@ -140,7 +157,7 @@ class Report:
         counts = Counter(action.kind for action in self.published.values())
         found, earlier = self.plan.counts, len(self._published_earlier)
         counts[Kind.HOLD] = found.get(Kind.HOLD, 0)
-        counts[Kind.SKIP] = max(0, found.get(Kind.SKIP, 0) - earlier)
+        counts[Kind.SKIP] = max(0, found.get(Kind.SKIP, 0) - earlier) + self.resting
         return counts
 
     @property
@@ -168,13 +185,20 @@ class Pass:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
         snapshot = self.repository.snapshot()
         self.validator.prepare(len(snapshot.files))
-        self.identity = self.publisher.log.identify()
-        self.pins = self.guard.check(self.identity)
+        self._identify()
         return self._plan(snapshot, self.publisher.peek())
 
     def run(self) -> Report:
         """Publish what is missing and write the status files."""
-        plan = self.plan()
+        glance = self.repository.glance() if self.write_back else None
+        resting = self._find_rest(glance)
+        if resting is not None:
+            return resting
+        snapshot = self.repository.snapshot()
+        self.validator.prepare(len(snapshot.files))
+        self._identify()
+        mark = self.publisher.log.mark() if glance else ""
+        plan = self._plan(snapshot, self.publisher.peek())
         self.approve(plan)
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
@@ -196,10 +220,38 @@ class Pass:
             failure=failure,
             publish_seconds=self.clock.monotonic() - began,
         )
-        report = self._write(report)
+        can_rest = glance and mark and not report.published and rest.is_at_rest(plan, glance)
+        note = rest.note(glance, self.identity, mark) if glance and can_rest else ""
+        return self._end(self._write(report, rest.noting(note, plan.counts[Kind.SKIP])))
+
+    def _find_rest(self, glance: Glance | None) -> Report | None:
+        """Report at once if nothing has moved since the last pass."""
+        if glance is None or self.write_back is None:
+            return None
+        noted = self.write_back.last_note()
+        if not rest.is_about(noted, glance):
+            return None
+        self._identify()
+        note = rest.note(glance, self.identity, self.publisher.log.mark())
+        requests = rest.requests_noted(noted, note)
+        written = self.write_back.find_unmoved(self.pins) if requests else None
+        if requests is None or written is None:
+            return None
+        snapshot = Snapshot(glance.commit, {}, (), glance.find_uncommitted)
+        nothing_read = self.publisher.ledger
+        plan = self._plan(snapshot, nothing_read)
+        report = Report(plan, nothing_read, self.identity.name, written=written, resting=requests)
+        return self._end(report)
+
+    def _end(self, report: Report) -> Report:
         with suppress(RepositoryError):  # only to warn; what is published must be reported
-            plan.situation.snapshot.find_uncommitted()  # while the repository is still open
+            report.plan.situation.snapshot.find_uncommitted()  # while the repository is still open
         return report
+
+    def _identify(self) -> None:
+        """Ask which log it is, and refuse one that is not ours."""
+        self.identity = self.publisher.log.identify()
+        self.pins = self.guard.check(self.identity)
 
     def _check_again(self, identity: LogIdentity) -> None:
         """Refuse to publish if the log is no longer the one that was planned against."""
@@ -233,13 +285,13 @@ class Pass:
         self._last_plan = make_plan(self._situation, ledger, comparison)
         return self._last_plan
 
-    def _write(self, report: Report) -> Report:
+    def _write(self, report: Report, note: str) -> Report:
         if self.write_back is None:
             return report
         is_exact = bool(report.published)
         wanted = _Projection(self, report.plan, report.unsent, is_exact=is_exact)
         try:
-            written = self.write_back(wanted, wanted.keep, self.pins)
+            written = self.write_back(wanted, wanted.keep, self.pins, note)
             return replace(report, written=written)
         except WriteBackFailed as error:
             return replace(report, written=error.written, failure=report.failure or error)

@@ -20,7 +20,7 @@ from franc_gitops.errors import WriteBackFailed
 from franc_gitops.model import Written
 from franc_gitops.state_folder import make_state_folder
 from franc_gitops.status_files import is_of
-from franc_gitops.status_index import StatusIndex
+from franc_gitops.status_index import StatusIndex, read_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,22 +49,33 @@ class FilesWriteBack:
         self._folder = root / status_dir
         self._state = root / state_dir
 
+    def last_note(self) -> str:
+        """Give the note that was kept last; empty if there is none."""
+        return read_note(self._state)
+
+    def find_unmoved(self, pins: Sequence[Pin]) -> Written | None:
+        """Count the status files if all are as they were when the note was kept, else None."""
+        index = StatusIndex(self._state)
+        turn = self._begin(index, index.remembers)
+        return Written(unchanged=len(index)) if turn.is_unmoved(pins) else None
+
     def __call__(
-        self, wanted: Iterable[StatusFile], keep: Callable[[str], bool], pins: Sequence[Pin]
+        self,
+        wanted: Iterable[StatusFile],
+        keep: Callable[[str], bool],
+        pins: Sequence[Pin],
+        note: str = "",
     ) -> Written:
         """Make the folder say what it must; `keep` tells which request files' status stays."""
-        turn = _Turn(self._folder, self._root, StatusIndex(self._state))
-        turn.scan(
-            keep=lambda path: keep(self._below + path),
-            stale_before=self._clock.now().timestamp() - _STALE_SECONDS,
-        )
+        index = StatusIndex(self._state)
+        turn = self._begin(index, lambda path: keep(self._below + path))
         removed = turn.remove_strays(self._below)
         for status in wanted:
             turn.write(status.path.removeprefix(self._below), status)
         turn.write_pins(pins)
         with suppress(OSError):  # without it, the next pass has no index and is slower
             make_state_folder(self._state)
-        turn.save()
+        turn.save(note)
         turn.raise_failures()
         return Written(turn.written, turn.unchanged, removed)
 
@@ -81,6 +92,11 @@ class FilesWriteBack:
             turn.compare(status.path.removeprefix(self._below), status)
         turn.raise_failures()
         return Written(turn.written, turn.unchanged, removed)
+
+    def _begin(self, index: StatusIndex, keep: Callable[[str], bool]) -> _Turn:
+        turn = _Turn(self._folder, self._root, index)
+        turn.scan(keep, stale_before=self._clock.now().timestamp() - _STALE_SECONDS)
+        return turn
 
 
 class _Turn:
@@ -248,8 +264,17 @@ class _Turn:
 
     # --- the end ------------------------------------------------------------------------------
 
-    def save(self) -> None:
-        """Remember what the files hold."""
+    def is_unmoved(self, pins: Sequence[Pin]) -> bool:
+        """Tell whether the scan found exactly the files that the index remembers."""
+        if self._strays or self._failures or self._index.missing:
+            return False
+        pins_path = f"{self._folder}/{pins_file.FILE_NAME}"
+        as_pinned = not pins or _holds(pins_path, pins_file.encode(pins))
+        return as_pinned and self._unknown <= {pins_file.FILE_NAME}
+
+    def save(self, note: str) -> None:
+        """Remember what the files hold, and the note if all of them are right."""
+        self._index.note = "" if self._failures else note
         self._index.save()
 
     def _fail(self, path: str, error: OSError) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from franc_gitops.model import Lineage, Problem, Provenance, Snapshot, SourceFile
+    from franc_gitops.model import Glance, Lineage, Problem, Provenance, Snapshot, SourceFile
 
 
 class RequestRepository(Protocol):
@@ -20,6 +20,13 @@ class RequestRepository(Protocol):
 
     root: Path
     """The folder that paths are relative to; status files are written below it."""
+
+    def glance(self) -> Glance | None:
+        """Say what stands for the request files without listing them; None if that is no quicker.
+
+        Raises RepositoryError as `snapshot` does.
+        """
+        ...
 
     def snapshot(self, revision: str = "") -> Snapshot:
         """List the request files; raises RepositoryError when there is nothing to read from.

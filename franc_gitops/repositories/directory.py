@@ -44,6 +44,9 @@ class DirectoryRepository:
         self._files: dict[str, str] = {}
         self._kept: dict[str, bytes] = {}
 
+    def glance(self) -> None:
+        """Nothing stands for the files of a folder: they must be looked at one by one."""
+
     def snapshot(self, revision: str = "") -> Snapshot:
         """Find and read the request files; an absent folder is an empty one."""
         if revision:

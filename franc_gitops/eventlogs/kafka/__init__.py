@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confluent_kafka import IsolationLevel
+
 from franc_gitops.errors import GuardRefused
 from franc_gitops.eventlogs.kafka.admin import Admin
 from franc_gitops.eventlogs.kafka.causes import Trouble, explain
@@ -67,6 +69,14 @@ class KafkaEventLog:
             compacted=policy == "compact",
             max_record_bytes={name: _limit(topic) for name, topic in found.topics.items()},
         )
+
+    def mark(self) -> str:
+        """Say which topic it is and, for each partition, its leader's epoch and stable end."""
+        ledger = self._survey_once().topics[self.names.ledger]
+        places = [(ledger.name, number) for number in range(ledger.partitions)]
+        ends = self.admin.ends_and_epochs(places, IsolationLevel.READ_COMMITTED)
+        told = [f"{ends[place].epoch}:{ends[place].offset}" for place in places]
+        return f"{ledger.topic_id} {' '.join(told)}"
 
     def reader(self) -> KafkaLedgerReader:
         """Open a reader at the beginning of the ledger; fences nobody."""

@@ -44,6 +44,13 @@ class Cluster(NamedTuple):
     brokers: int
 
 
+class End(NamedTuple):
+    """An offset, and the epoch of the leader that told it."""
+
+    offset: int
+    epoch: int | None
+
+
 class Admin:
     """One admin client for the life of an event log; connects at the first question."""
 
@@ -114,19 +121,27 @@ class Admin:
 
         Raises EventLogUnreachable or EventLogRefused.
         """
+        found = self.ends_and_epochs(places, isolation)
+        return {place: end.offset for place, end in found.items()}
+
+    def ends_and_epochs(
+        self, places: Iterable[Place], isolation: IsolationLevel
+    ) -> dict[Place, End]:
+        """Give where partitions end, as `ends`, and the epoch of the leader that says so."""
         return self._offsets(places, OffsetSpec.latest(), isolation)
 
     def beginnings(self, places: Iterable[Place]) -> dict[Place, int]:
         """Give the first offset that each partition still holds."""
-        return self._offsets(places, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+        found = self._offsets(places, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+        return {place: beginning.offset for place, beginning in found.items()}
 
     def _offsets(
         self, places: Iterable[Place], spec: OffsetSpec, isolation: IsolationLevel
-    ) -> dict[Place, int]:
+    ) -> dict[Place, End]:
         """Ask for offsets, again where a leader is just moving."""
         deadline = Deadline(self.connection.connect_timeout)
         missing = set(places)
-        found: dict[Place, int] = {}
+        found: dict[Place, End] = {}
         while missing:
             wanted = {TopicPartition(*place): spec for place in missing}
             answers = self.ask(
@@ -138,7 +153,7 @@ class Admin:
                 place = (partition.topic, partition.partition)
                 trouble = _offset_trouble(answer)
                 if trouble is None:
-                    found[place] = answer.offset
+                    found[place] = End(answer.offset, answer.leader_epoch)
                 else:
                     self._check_transient(trouble, place, deadline)
             missing -= found.keys()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from franc_gitops.errors import RepositoryError
-from franc_gitops.model import UNKNOWN_PROVENANCE, Snapshot
+from franc_gitops.model import UNKNOWN_PROVENANCE, Glance, Snapshot
 from franc_gitops.problems import problem
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
@@ -53,6 +53,7 @@ class GitRepository:
         self._git = Git(self.root)
         self._blobs = BlobReader(self._git, SIZE_LIMIT)
         self._running = ExitStack()
+        self._glanced: tuple[Location, Callable[[], tuple[str, ...]]] | None = None
         weakref.finalize(self, self._blobs.close)
         weakref.finalize(self, self._running.close)
 
@@ -74,16 +75,30 @@ class GitRepository:
         self._blobs.close()
         self._running.close()
 
+    def glance(self) -> Glance | None:
+        """Give the id of the requests folder's tree, and start `git status`."""
+        where, has_work_tree = self._locate(self._revision)
+        try:
+            tree = self._git.run("rev-parse", "--verify", f"{where.commit}:{where.folder}")
+        except RepositoryError:
+            return None
+        is_looked_at = has_work_tree and self._revision == HEAD
+        find_uncommitted = self._start_status(where) if is_looked_at else tuple
+        self._glanced = where, find_uncommitted
+        return Glance(where.commit, tree.decode().strip(), find_uncommitted)
+
     def snapshot(self, revision: str = "") -> Snapshot:
         """List the request files at the revision; at HEAD `git status` goes on meanwhile."""
         revision = revision or self._revision
         where, has_work_tree = self._locate(revision)
-        if revision != HEAD or not has_work_tree:
-            listing = list_requests(self._git, where)
-            return Snapshot(where.commit, listing.files, tuple(listing.problems))
-        find_uncommitted = self._start_status(where)
-        listing = list_requests(self._git, where)
-        return Snapshot(where.commit, listing.files, tuple(listing.problems), find_uncommitted)
+        glanced, self._glanced = self._glanced, None
+        find_uncommitted: Callable[[], tuple[str, ...]] = tuple
+        if glanced and glanced[0] == where and revision == self._revision:
+            find_uncommitted = glanced[1]
+        elif has_work_tree and revision == HEAD:
+            find_uncommitted = self._start_status(where)
+        files, problems, links = list_requests(self._git, where)
+        return Snapshot(where.commit, files, tuple(problems), find_uncommitted, bool(links))
 
     def _start_status(self, where: Location) -> Callable[[], tuple[str, ...]]:
         """Start `git status`; what is given back waits for it, once."""

@@ -46,15 +46,16 @@ class Location(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The request files (path → blob id, sorted) and what is wrong with others."""
+    """The request files (path → blob id, sorted), what is wrong with others, and the links."""
 
     files: dict[str, str]
     problems: list[Problem]
+    links: list[str]
 
 
 def list_requests(git: Git, where: Location) -> Listing:
     """List the request files of a commit; an absent folder is an empty one."""
-    listing, links = Listing({}, []), list[str]()
+    listing = Listing({}, [], [])
     end_of_id = len(f"100644 blob {where.commit}")
     at_path = end_of_id + len(f"\t{where.prefix}")
     with git.start(
@@ -63,13 +64,13 @@ def list_requests(git: Git, where: Location) -> Listing:
         for block in _blocks(process.chunks()):
             lines = block.decode(errors="surrogateescape").split("\0")
             if not _is_usual(block, len(lines)):
-                lines = [line for line in lines if _sift(line, where, listing, links)]
+                lines = [line for line in lines if _sift(line, where, listing)]
             for line in lines:
                 listing.files[line[at_path:]] = line[12:end_of_id]
     if not listing.files:
         _check_folder(git, where)
-    if links:
-        _follow(git, where, links, listing)
+    if listing.links:
+        _follow(git, where, listing)
     return listing
 
 
@@ -95,7 +96,7 @@ def _is_usual(block: bytes, entries: int) -> bool:
     )
 
 
-def _sift(line: str, where: Location, listing: Listing, links: list[str]) -> bool:
+def _sift(line: str, where: Location, listing: Listing) -> bool:
     """Tell whether an entry is a request file; note what is a link or has a bad name."""
     mode = line[:6]
     path = line.partition("\t")[2].removeprefix(where.prefix)
@@ -106,7 +107,7 @@ def _sift(line: str, where: Location, listing: Listing, links: list[str]) -> boo
             listing.problems.append(unsafe_name(path))
         return False
     if mode == _LINK:
-        links.append(path)
+        listing.links.append(path)
         return False
     return is_request_name(path)
 
@@ -130,11 +131,11 @@ _NOT_FOLDERS = {
 }
 
 
-def _follow(git: Git, where: Location, links: list[str], listing: Listing) -> None:
+def _follow(git: Git, where: Location, listing: Listing) -> None:
     """Resolve the links inside the commit's tree, where git does it; the listing stays sorted."""
-    asked = "".join(f"{where.commit}:{where.prefix}{path}\n" for path in links)
+    asked = "".join(f"{where.commit}:{where.prefix}{path}\n" for path in listing.links)
     output = git.run("cat-file", "--batch-check", "--follow-symlinks", stdin=asked.encode())
-    for path, answer in zip(links, _answers(output), strict=True):
+    for path, answer in zip(listing.links, _answers(output), strict=True):
         if isinstance(answer, LinkEnd):
             listing.problems.extend(link_problems(path, answer))
         elif is_request_name(path):
