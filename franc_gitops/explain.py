@@ -111,7 +111,9 @@ def _setting_pages() -> Iterator[Page]:
     from franc_gitops.settings.secrets import SECRETS
 
     for key in KEYS.values():
-        text = f"{key.meaning} Set it in {FILE_NAME}, or with {key.variable} in the environment."
+        also = "" if key.in_file else ", never in the file: a pull request could change it"
+        place = f"in {FILE_NAME}, or " if key.in_file else ""
+        text = f"{key.meaning} Set it {place}with {key.variable} in the environment{also}."
         default = f"default: {key.default}" if key.default else "no default"
         allowed = key.form.schema.get("enum")
         words = f"\nallowed: {', '.join(map(str, allowed))}" if allowed else ""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 """What the strict reader makes of YAML: text, absent, list or mapping; never another type."""
@@ -182,6 +182,32 @@ class Lineage(NamedTuple):
     abandoned: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
     time: datetime = UNKNOWN_PROVENANCE.time
+class Trust(StrEnum):
+    """What the signature of a commit is worth, held against the keys that are trusted."""
+
+    TRUSTED = "trusted"
+    UNSIGNED = "unsigned"
+    STRANGER = "key not trusted"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+    """Nobody can tell: in a shallow clone another commit may have touched the file last."""
+
+
+class Signature(NamedTuple):
+    """Who signed a commit, as far as git can tell: a name out of the trusted keys, and the key."""
+
+    trust: Trust
+    signer: str = ""
+    key: str = ""
+
+
+class Signatures(NamedTuple):
+    """Who signed each commit; `warnings` are about the trusted keys themselves."""
+
+    by_commit: Mapping[str, Signature]
+    warnings: tuple[Problem, ...] = ()
 
 
 class Position(NamedTuple):

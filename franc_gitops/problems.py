@@ -267,6 +267,25 @@ _ALL = (
         "Deleting a file cancels nothing. Bring it back and add `cancel: reason` to cancel the request.",
         severity=Severity.WARNING,
     ),
+    Code(
+        "FRN430",
+        "commit not signed",
+        "Signed commits are required here (`require_signed_commits`), and the commit that last touched the file carries no signature. Whoever signs vouches for the file as it is then.",
+        "git commit --amend --no-edit -S",
+    ),
+    Code(
+        "FRN431",
+        "signature not trusted",
+        "The commit that last touched the file is signed with a key that is not trusted, has expired or was revoked; or the signature does not fit; or, in a shallow clone, nobody can tell which commit it was.",
+        "see docs/provenance.md for where trusted keys come from",
+    ),
+    Code(
+        "FRN432",
+        "change of the trusted keys does not count",
+        "The file of trusted keys was changed by a commit that nobody trusted signed. A pull request must not add its own key, so the keys before that change go on being the trusted ones; a key that was taken out is not trusted any more, whoever took it out.",
+        "let somebody whose key is in the file sign the change",
+        severity=Severity.WARNING,
+    ),
     # --- 5xx event log -------------------------------------------------------------------------
     Code(
         "FRN501",

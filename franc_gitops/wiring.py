@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
     from franc_gitops.model import Pin
     from franc_gitops.pipeline.publish import Progress
+    from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.repositories import RequestRepository
     from franc_gitops.settings import Settings
@@ -67,7 +68,17 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
             guard=Guard(read_pins(settings), accept=choices.accept_ledger),
             write_back=open_write_back(settings) if choices.write_back else None,
             strict=choices.strict,
+            signatures=open_signature_check(settings),
         )
+
+
+def open_signature_check(settings: Settings) -> SignatureCheck | None:
+    """Give what verifies signatures of commits; None where none are required."""
+    if not settings.require_signed_commits:
+        return None
+    from franc_gitops.repositories.git.signatures import SignatureChecker
+
+    return SignatureChecker(settings.root, settings.require_signed_commits)
 
 
 def envelope(settings: Settings) -> Envelope:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from franc_gitops.model import Lineage
+from franc_gitops.pipeline.signatures import Distrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,6 +86,7 @@ class Situation:
     """Whether one error holds everything, not just its file."""
     trace: Callable[[frozenset[str]], Lineage] = field(default=_no_lineage, compare=False)
     """Tells how commits of the ledger stand to the one that is planned."""
+    distrust: Distrust = field(default_factory=Distrust)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
         *copy_problems(comparison),
         *(found for _, found in repeated),
         *(found for _, found in verdicts if found),
+        *situation.distrust.about(action for action, _ in verdicts),
     ]
     bad = {p.path for p in problems if p.is_error}
     actions = _name_events([a for a, _ in verdicts], ledger, situation, bad)

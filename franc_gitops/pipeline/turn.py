@@ -25,6 +25,7 @@ from franc_gitops.pipeline import rest
 from franc_gitops.pipeline.actions import Kind, Plan, Situation
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
+from franc_gitops.pipeline.signatures import Distrust, find_distrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.publish import Publisher
+    from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.repositories import RequestRepository
 
 
@@ -178,6 +180,8 @@ class Pass:
     guard: Guard
     write_back: WriteBack | None = None
     strict: bool = False
+    signatures: SignatureCheck | None = None
+    """Verifies the commits of what is to be published, where that is required."""
     approve: Callable[[Plan], None] = field(default=lambda _: None)
     """Looks at the plan before anything is published or written; raises to refuse."""
 
@@ -261,21 +265,29 @@ class Pass:
         comparison = ledger.compare(snapshot.files)
         unknown = [SourceFile(path, blob) for path, blob in comparison.unknown.items()]
         validated = self.validator(unknown) if unknown else Validated()
+        provenance = self._provenance(snapshot, validated)
         self._situation = Situation(
             snapshot,
             validated,
-            self._provenance(snapshot, validated),
+            provenance,
             self.envelope,
             self.clock.now(),
             self.identity.max_record_bytes,
             strict=self.strict,
             trace=partial(self.repository.trace, snapshot),
+            distrust=self._distrust(snapshot, provenance),
         )
         return self._make(ledger, comparison)
 
     def _provenance(self, snapshot: Snapshot, validated: Validated) -> dict[str, Provenance]:
         paths = {request.path for request in validated.requests}
         return dict(self.repository.provenance(snapshot, paths)) if paths else {}
+
+    def _distrust(self, snapshot: Snapshot, provenance: Mapping[str, Provenance]) -> Distrust:
+        """Find out whose commits nobody trusted signed, if that matters."""
+        if self.signatures is None:
+            return Distrust()
+        return find_distrust(snapshot.commit, provenance, self.signatures)
 
     def _replan(self, ledger: Ledger) -> Plan:
         """Plan the same situation against a ledger that has moved on."""

@@ -83,6 +83,21 @@ FOLDER = Form(
 )
 
 
+def _read_keys_file(value: Value) -> str:
+    """Read `PATH` or `REV:PATH`, the file of the trusted keys."""
+    if not isinstance(value, str) or value.lower() in _WORDS:
+        raise Unfit("it says where the trusted keys are: PATH, or REV:PATH")
+    revision, _, path = value.rpartition(":")
+    if not re.fullmatch(r"[^-\x00-\x20\x7f:][^\x00-\x20\x7f:]*|", revision):
+        raise Unfit(f"{revision!r} is not the name of a revision")
+    if value.startswith(":"):
+        raise Unfit(f"{value!r} has no revision before the colon")
+    return f"{revision}:{_read_folder(path)}" if revision else _read_folder(path)
+
+
+KEYS_FILE = Form(_read_keys_file, {"type": "string"})
+
+
 def _read_boolean(value: Value) -> bool:
     if isinstance(value, str) and value.lower() in _WORDS:
         return _WORDS[value.lower()]

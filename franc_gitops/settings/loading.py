@@ -19,6 +19,7 @@ from franc_gitops.settings.model import (
     LATER,
     PREFIX,
     KafkaSettings,
+    Key,
     Settings,
 )
 from franc_gitops.settings.secrets import SECRETS, VARIABLES, read_secrets
@@ -130,6 +131,8 @@ class _Layers:
         for key, value in values.items():
             if key not in KEYS:
                 self._faults.add(self._in_file(key), *_refuse_key(key))
+            elif not KEYS[key].in_file:
+                self._faults.add(self._in_file(key), *_refuse_in_file(KEYS[key]))
             elif value is not None:
                 self._given[key] = Given(value, FILE_NAME)
 
@@ -208,6 +211,13 @@ def _refuse(key: str, name: str, message: str, known: Iterable[str]) -> tuple[st
     if key in LATER:
         return f"{name} does nothing in this version", f"{name} belongs to {LATER[key]}; remove it"
     return message, did_you_mean(name, known) or f"known are {', '.join(known)}"
+
+
+def _refuse_in_file(key: Key) -> tuple[str, str]:
+    return (
+        f"{key.name} is never read from here: a pull request could switch it off",
+        f"set {key.variable} in the environment or in an untracked {sources.DOTENV}",
+    )
 
 
 def _refuse_connection(key: str, variable: str) -> tuple[str, str]:

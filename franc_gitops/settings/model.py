@@ -13,6 +13,7 @@ from franc_gitops.settings.forms import (
     COMMIT_URL,
     FOLDER,
     HTTP_ADDRESS,
+    KEYS_FILE,
     PINS,
     Form,
     one_of,
@@ -41,6 +42,8 @@ class Key(NamedTuple):
     form: Form
     default: Any
     meaning: str
+    in_file: bool = True
+    """Whether the file may set it, which a pull request can change."""
 
     @property
     def variable(self) -> str:
@@ -48,9 +51,9 @@ class Key(NamedTuple):
         return PREFIX + self.name.upper()
 
 
-def _key(default: T, form: Form, meaning: str) -> T:
-    """Declare a field of `Settings` that the file can set."""
-    made: T = field(default=default, metadata=_about(form, meaning))
+def _key(default: T, form: Form, meaning: str, *, in_file: bool = True) -> T:
+    """Declare a field of `Settings` that the environment and, mostly, the file can set."""
+    made: T = field(default=default, metadata={**_about(form, meaning), "in_file": in_file})
     return made
 
 
@@ -116,6 +119,14 @@ class Settings:
         one_of("keep", later=("cancel",)),
         "What deleting the file of an unfinished request does: keep sends nothing and shows "
         "the request as orphaned.",
+    )
+    require_signed_commits: str = _key(
+        "",
+        KEYS_FILE,
+        "Publish only what was last touched by a commit that is signed with a trusted key; the "
+        "value says in which file the trusted keys are: PATH in the commit that is published, or "
+        "REV:PATH.",
+        in_file=False,
     )
     ledger: tuple[Pin, ...] = _key(
         (),

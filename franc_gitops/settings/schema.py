@@ -14,7 +14,7 @@ def configuration_schema() -> dict[str, Any]:
         "title": FILE_NAME,
         "description": "Settings of franc-gitops that may stand in git: no secrets, no addresses.",
         "type": "object",
-        "properties": {key.name: _property(key) for key in KEYS.values()},
+        "properties": {key.name: _property(key) for key in KEYS.values() if key.in_file},
         "additionalProperties": False,
     }
 

@@ -14,7 +14,7 @@ from franc_gitops.errors import RepositoryError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -72,10 +72,10 @@ class NotARepository(RepositoryError):
 class Git:
     """The git command in one folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Take the folder; nothing is run yet."""
+    def __init__(self, root: Path, variables: Mapping[str, str] | None = None) -> None:
+        """Take the folder and what is to be set in git's environment; nothing is run yet."""
         self.root = root
-        self._environment = environment()
+        self._environment = {**environment(), **(variables or {})}
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run to the end and give the standard output; raises RepositoryError."""
@@ -187,7 +187,8 @@ def explain(messages: str, root: Path, arguments: tuple[str, ...]) -> Repository
     lines = [line for line in messages.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
     reason = (fatal or lines or ["it gave no reason"])[0]
-    return RepositoryError(f"git {arguments[0]} failed in {root}: {reason}")
+    command = next(word for word in arguments if word != "-c" and "=" not in word)
+    return RepositoryError(f"git {command} failed in {root}: {reason}")
 
 
 _CAUSES = (
