@@ -182,6 +182,8 @@ class Lineage(NamedTuple):
     abandoned: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
     time: datetime = UNKNOWN_PROVENANCE.time
+
+
 class Trust(StrEnum):
     """What the signature of a commit is worth, held against the keys that are trusted."""
 
