@@ -54,6 +54,12 @@ class RepositoryError(FrancError):
     """The repository cannot be read: no such revision, not a repository, git failed."""
 
 
+class PlanRefused(FrancError):
+    """The plan is not the one that was agreed to (`publish --expect`)."""
+
+    code = "FRN440"
+
+
 class EventLogRefused(FrancError):
     """The event log said no and will say no again: password, ACL, missing topic, guard."""
 

@@ -286,6 +286,12 @@ _ALL = (
         "let somebody whose key is in the file sign the change",
         severity=Severity.WARNING,
     ),
+    Code(
+        "FRN440",
+        "not the expected plan",
+        "`publish --expect DIGEST` sends the plan of that digest or nothing. This is another one: another commit, a further request that is pending, or a part of it was published or is held meanwhile.",
+        "franc-gitops plan  # shows what would be sent now, and its digest",
+    ),
     # --- 5xx event log -------------------------------------------------------------------------
     Code(
         "FRN501",

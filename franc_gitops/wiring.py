@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
     from franc_gitops.model import Pin
     from franc_gitops.pipeline.publish import Progress
+    from franc_gitops.pipeline.review import Base
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.repositories import RequestRepository
@@ -39,7 +40,9 @@ class Choices:
     revision: str = "HEAD"
     worktree: bool = False
     accept_ledger: bool = False
+    expect: str | None = None
     strict: bool = False
+    offline: bool = False
     write_back: bool = True
     progress: Progress = no_progress
 
@@ -48,15 +51,17 @@ class Choices:
 def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
     """Open repository and event log, give a pass over them, and close them in the end."""
     from franc_gitops.pipeline.checks import Checks
+    from franc_gitops.pipeline.expectation import Expectation
     from franc_gitops.pipeline.validate import FileValidator
 
+    expectation = None if choices.expect is None else Expectation(choices.expect)
     clock = SystemClock()
     with ExitStack() as stack:
         repository = open_repository(settings, choices)
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
         stack.callback(validator.close)
-        log = open_event_log(settings)
+        log = _stand_in() if choices.offline else open_event_log(settings)
         publisher = Publisher(log, clock, progress=choices.progress)
         stack.callback(publisher.close)
         yield Pass(
@@ -69,6 +74,8 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
             write_back=open_write_back(settings) if choices.write_back else None,
             strict=choices.strict,
             signatures=open_signature_check(settings),
+            offline=choices.offline,
+            expectation=expectation,
         )
 
 
@@ -79,6 +86,36 @@ def open_signature_check(settings: Settings) -> SignatureCheck | None:
     from franc_gitops.repositories.git.signatures import SignatureChecker
 
     return SignatureChecker(settings.root, settings.require_signed_commits)
+
+
+def _stand_in() -> EventLog:
+    """Give an empty log, without a name, for plans that ask no other."""
+    from franc_gitops.eventlogs.memory import MemoryCluster, MemoryEventLog
+
+    return MemoryEventLog(MemoryCluster(name=""))
+
+
+@contextmanager
+def open_base(settings: Settings, revision: str, planned: str) -> Iterator[Base]:
+    """Find where the planned revision left another one, and give what reads it there.
+
+    What a shallow clone lacks is fetched. Raises RepositoryError saying what to change.
+    """
+    from franc_gitops.pipeline.checks import Checks
+    from franc_gitops.pipeline.review import Base
+    from franc_gitops.pipeline.validate import FileValidator
+    from franc_gitops.repositories.git import GitRepository, is_git_repository
+    from franc_gitops.repositories.git.base import find_base
+
+    if not is_git_repository(settings.root):
+        raise RepositoryError(
+            f"{settings.root} is not a git repository, so there is no base to compare with",
+            hint="run it inside a clone, or leave --base out",
+        )
+    commit, is_whole = find_base(settings.root, revision, planned)
+    with GitRepository(settings.root, settings.requests_dir, commit) as repository:
+        validator = FileValidator(repository.read, Checks(settings.rules), workers=0)
+        yield Base(revision, commit, is_whole, repository, validator)
 
 
 def envelope(settings: Settings) -> Envelope:

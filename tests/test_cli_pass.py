@@ -44,9 +44,10 @@ def test_a_plan_shows_what_would_be_sent_and_changes_nothing(project: Project) -
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [
         ["publish", "datacenter_CHG-2024-000000"],
         ["publish", "pop_CHG-2024-000001"],
+        ["digest", project.json("plan")["digest"]],
     ]
     assert "  requests/0000/000000.yaml: not published yet\n" in done.stdout
-    assert done.stderr.endswith(": 2 to publish, 0 unchanged\n")
+    assert done.stderr.endswith(", embedded log: 2 to publish, 0 unchanged\n")
     assert not project.status_files()
     assert project.run("events").stdout == ""
 
@@ -54,7 +55,10 @@ def test_a_plan_shows_what_would_be_sent_and_changes_nothing(project: Project) -
 def test_the_json_of_a_plan_holds_the_exact_bytes_that_are_sent(project: Project) -> None:
     project.add(range(3))
     plan = project.json("plan")
-    assert keys(plan) == ["commit", "digest", "summary", "actions"]
+    assert keys(plan) == [
+        *("commit", "digest", "log", "offline", "base", "summary", "problems", "actions")
+    ]
+    assert (plan["log"], plan["offline"], plan["base"]) == ("embedded", False, None)
     assert plan["summary"] == {"publish": 3, "skip": 0, "hold": 0, "cancel": 0, "orphaned": 0}
     assert all(
         keys(action) == ["action", "request_id", "path", "revision", "reason", "events"]
@@ -267,7 +271,7 @@ def test_status_shows_what_is_pending_and_what_is_done(project: Project) -> None
         ["Completed", "datacenter_CHG-2024-000000"],
         ["Pending", "pop_CHG-2024-000001"],
     ]
-    assert done.stderr == "status: 1 Completed, 1 Pending\n"
+    assert done.stderr == "status, embedded log: 1 Completed, 1 Pending\n"
 
 
 def test_the_json_of_status_is_the_entry_of_the_status_file_with_its_path(

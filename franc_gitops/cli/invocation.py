@@ -69,14 +69,18 @@ class Invocation:
 
         return not no_color()
 
-    def settings(self, *, with_kafka: bool = True) -> Settings:
+    def settings(self, *, with_kafka: bool = True, offline: bool = False) -> Settings:
         """Load the settings around the current folder; their warnings are said."""
         from pathlib import Path
 
         from franc_gitops.settings import load_settings
 
         loaded = load_settings(
-            Path.cwd(), self._flags(), is_tracked=_is_tracked, with_kafka=with_kafka
+            Path.cwd(),
+            self._flags(),
+            is_tracked=_is_tracked,
+            with_kafka=with_kafka,
+            offline=offline,
         )
         for warning in loaded.warnings:
             self.warn(warning)

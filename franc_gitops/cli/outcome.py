@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from franc_gitops.errors import Exit, UsageError
 from franc_gitops.pipeline.actions import Kind
+from franc_gitops.pipeline.review import is_gone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.turn import Report
+    from franc_gitops.reports import Planned
     from franc_gitops.settings import Settings
 
 _NAMED = 5
@@ -61,18 +65,33 @@ def code_of_report(report: Report, *, fail_on_warnings: bool) -> Exit:
     return code_of_plan(report.plan, fail_on_warnings=fail_on_warnings)
 
 
-def describe_plan(plan: Plan) -> str:
-    """Sum a plan up in one line."""
-    counts = {kind: plan.counts.get(kind, 0) for kind in Kind}
-    parts = [
-        f"{counts[Kind.PUBLISH]} to publish",
-        f"{counts[Kind.CANCEL]} to cancel" if counts[Kind.CANCEL] else "",
-        f"{counts[Kind.SKIP]} unchanged",
-        f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else "",
-        f"{counts[Kind.ORPHANED]} orphaned" if counts[Kind.ORPHANED] else "",
-    ]
+def describe_plan(planned: Planned) -> str:
+    """Sum a plan up in one line: of what, against what, and what comes of it."""
+    plan, review = planned.plan, planned.review
     at = f" at {plan.commit[:12]}" if plan.commit else ""
-    return f"plan{at}: {', '.join(filter(None, parts))}"
+    since = f" since {review.revision} ({review.commit[:12]})" if review else ""
+    about = f"plan{at}{since}, {name_log(planned.log)}"
+    if review and not review.changed:
+        return f"{about}: no request file differs, nothing is added"
+    return f"{about}: {', '.join(filter(None, _counts(plan)))}"
+
+
+def _counts(plan: Plan) -> Iterator[str]:
+    counts = {kind: plan.counts.get(kind, 0) for kind in Kind}
+    left = sum(map(is_gone, plan.actions))
+    yield f"{counts[Kind.PUBLISH]} to publish"
+    yield f"{counts[Kind.CANCEL]} to cancel" if counts[Kind.CANCEL] else ""
+    yield f"{counts[Kind.SKIP] - left} unchanged"
+    yield f"{left} no longer asked for" if left else ""
+    yield f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else ""
+    yield f"{counts[Kind.ORPHANED]} orphaned" if counts[Kind.ORPHANED] else ""
+
+
+def name_log(log: str) -> str:
+    """Name the event log that was looked at, if any was."""
+    if not log:
+        return "offline (the event log was not asked)"
+    return "embedded log" if log == "embedded" else f"log {log}"
 
 
 def describe_report(report: Report) -> str:

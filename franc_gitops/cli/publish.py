@@ -30,6 +30,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
             "publish": "send what is missing, write the status files",
             "publish -v": "and log a line per request, JSON unless on a terminal",
             "publish -o json": "the outcome for scripts",
+            "publish --expect sha256:…": "send what was reviewed, or nothing",
             "publish --strict": "send nothing if any file has an error",
             "publish --accept-ledger": "publish to a ledger that is not the pinned one",
         },
@@ -49,6 +50,12 @@ def publish(
     rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
     strict: options.Strict = False,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect", metavar="DIGEST", help="Send the plan of this digest, or nothing."
+        ),
+    ] = None,
     accept_ledger: Annotated[
         bool, typer.Option("--accept-ledger", help="Accept a ledger that is not the pinned one.")
     ] = False,
@@ -60,6 +67,9 @@ def publish(
     Each event is published exactly once, whatever dies in between.
     It may be run again at any time: it sends exactly what the event log does not know yet.
     A file with an error is held; every other file goes on.
+
+    With --expect it sends exactly what `plan` has shown with that digest. Anything else is
+    refused with exit code 2: a further request, a part that is published or held meanwhile.
     """
     from franc_gitops.cli.outcome import (
         check_files,
@@ -81,6 +91,7 @@ def publish(
             worktree=worktree,
             strict=strict,
             accept_ledger=accept_ledger,
+            expect=expect,
             progress=progress,
         )
         with open_pass(settings, choices) as turn:

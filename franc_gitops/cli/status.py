@@ -53,7 +53,7 @@ def status(
     That is what the repository asks for, against what the event log knows. Exits with 1 if a
     request that is shown is Rejected, Failed or Stalled.
     """
-    from franc_gitops.cli.outcome import check_files, name_uncommitted
+    from franc_gitops.cli.outcome import check_files, name_log, name_uncommitted
     from franc_gitops.reports import renderer
     from franc_gitops.wiring import Choices, open_pass
 
@@ -70,7 +70,7 @@ def status(
     if wanted and not rows and not allow_empty:
         raise UsageError(f"nothing is known of {', '.join(wanted)}", hint="franc-gitops status")
     invocation.write(render(rows, invocation.look()))
-    invocation.say(_summary(rows, plan))
+    invocation.say(f"status, {name_log(turn.identity.name)}: {_summary(rows, plan)}")
     return Exit.FINDINGS if any(row["phase"] in _BAD for row in rows) else Exit.OK
 
 
@@ -103,4 +103,4 @@ def _summary(rows: Sequence[dict[str, Any]], plan: Plan) -> str:
     counts = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
     unread = sum(not action.request_id for action in plan.actions)
     also = f"; {unread} files hold no valid request: franc-gitops validate" if unread else ""
-    return f"status: {counts or 'no request'}{also}"
+    return f"{counts or 'no request'}{also}"

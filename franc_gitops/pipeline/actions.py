@@ -125,13 +125,20 @@ class Plan:
         return found
 
     @cached_property
-    def digest(self) -> str:
-        """The identities, revisions and content of what is sent; no times."""
-        lines = sorted(
-            f"{action.kind} {asked.request_id} {asked.revision} {asked.digest} {asked.cancel!r}\n"
+    def content(self) -> Mapping[str, str]:
+        """What is sent, as the digest covers it: identity, revision and content; no times."""
+        return {
+            asked.request_id: (
+                f"{action.kind} {asked.request_id} {asked.revision} {asked.digest} {asked.cancel!r}"
+            )
             for action in self.sends
             if (asked := action.request)
-        )
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of what is sent: equal for equal identities, revisions and content."""
+        lines = (f"{line}\n" for line in sorted(self.content.values()))
         return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
     @cached_property

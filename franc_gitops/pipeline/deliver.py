@@ -56,7 +56,9 @@ def events_of(action: Action, situation: Situation) -> tuple[Event, ...]:
     if request is None or not action.sends:
         return ()
     provenance = situation.provenance.get(request.path, UNKNOWN_PROVENANCE)
-    if action.kind is Kind.CANCEL and entry is not None:
+    if action.kind is Kind.CANCEL:
+        if entry is None:
+            return ()  # the ledger was not asked for the event that it answers
         asked = [event.event_id for event in entry.events if event.event_type == request.type]
         return (
             events.cancellation(

@@ -63,7 +63,7 @@ class Publisher:
 
     `guard` looks at the log before anything is written and raises if it is not the one that
     is meant. `published` are the actions, by request_id, that the last call of `publish` has
-    certainly committed.
+    certainly committed, `attempted` those that it has tried to.
 
     With `keep` the session outlives `publish`: what was read after its fence and what it has
     committed itself is the truth until somebody fences it, and then it cannot commit. So the
@@ -79,6 +79,7 @@ class Publisher:
     keep: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     published: dict[str, Action] = field(default_factory=dict)
+    attempted: set[str] = field(default_factory=set)
     _reader: LedgerReader | None = None
     _is_torn: bool = False
     _session: Session | None = None
@@ -117,7 +118,7 @@ class Publisher:
         deadline = self.clock.monotonic() + self.patience
         attempt = 0
         was_kept, is_sound = self._session is not None, False
-        self.published = {}
+        self.published, self.attempted = {}, set()
         try:
             while plan.sends:
                 try:
@@ -193,6 +194,7 @@ class Publisher:
             made = deliveries(plan, batch)
             if number == 1:
                 made = _with_stale_records(made, islice(stale_records(plan), self.batch))
+            self.attempted.update(action.request_id for action in batch)
             committed = self._commit(session, made)
             self._remember(committed, batch)
             sent += len(batch)

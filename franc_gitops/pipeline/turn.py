@@ -17,11 +17,12 @@ from franc_gitops.errors import (
     EventLogUnreachable,
     FencedTooLong,
     PartlyPublished,
+    PlanRefused,
     RepositoryError,
     WriteBackFailed,
 )
 from franc_gitops.model import Snapshot, SourceFile, Validated
-from franc_gitops.pipeline import rest
+from franc_gitops.pipeline import offline, rest, review
 from franc_gitops.pipeline.actions import Kind, Plan, Situation
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Comparison, Ledger
     from franc_gitops.model import Glance, LogIdentity, Pin, Provenance, Written
     from franc_gitops.pipeline.actions import Action
+    from franc_gitops.pipeline.expectation import Expectation
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.publish import Publisher
+    from franc_gitops.pipeline.review import Base, Review
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.repositories import RequestRepository
 
@@ -182,19 +185,31 @@ class Pass:
     strict: bool = False
     signatures: SignatureCheck | None = None
     """Verifies the commits of what is to be published, where that is required."""
+    offline: bool = False
+    """Whether the event log is a stand-in that knows nothing: plans must not claim that it does."""
     approve: Callable[[Plan], None] = field(default=lambda _: None)
     """Looks at the plan before anything is published or written; raises to refuse."""
+    expectation: Expectation | None = None
+    """The only plan that may be published; asked again whenever a pass plans again."""
 
     def plan(self) -> Plan:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
         snapshot = self.repository.snapshot()
-        self.validator.prepare(len(snapshot.files))
-        self._identify()
-        return self._plan(snapshot, self.publisher.peek())
+        plan = self._plan(snapshot, self._look(snapshot))
+        return offline.unasked(plan) if self.offline else plan
+
+    def review(self, base: Base) -> Review:
+        """Plan, and take out of the plan what the base of the change would do already."""
+        before, after = base.repository.snapshot(), self.repository.snapshot()
+        if self.offline:
+            return self._review_offline(base, before, after)
+        plan = self._plan(after, self._look(after))
+        ledger = self.publisher.ledger
+        return review.review(base, self._plan_base(base, before, plan, ledger), plan, ledger)
 
     def run(self) -> Report:
         """Publish what is missing and write the status files."""
-        glance = self.repository.glance() if self.write_back else None
+        glance = self.repository.glance() if self.write_back and not self.expectation else None
         resting = self._find_rest(glance)
         if resting is not None:
             return resting
@@ -204,6 +219,8 @@ class Pass:
         mark = self.publisher.log.mark() if glance else ""
         plan = self._plan(snapshot, self.publisher.peek())
         self.approve(plan)
+        if self.expectation:
+            self.expectation.check(plan)
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
         began = self.clock.monotonic()
@@ -211,7 +228,7 @@ class Pass:
             plan = self.publisher.publish(plan, self._replan)
         except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
             failure, plan = error, self._last_plan
-        except EventLogRefused as error:
+        except (EventLogRefused, PlanRefused) as error:
             if not self.publisher.published:
                 raise
             failure, plan = error, self._last_plan
@@ -261,11 +278,17 @@ class Pass:
         """Refuse to publish if the log is no longer the one that was planned against."""
         replace(self.guard, pins=self.pins, accept=False).check(identity)
 
+    def _look(self, snapshot: Snapshot) -> Ledger:
+        """Open the event log, see whether it is the right one, and read its ledger."""
+        self.validator.prepare(len(snapshot.files))
+        self._identify()
+        return self.publisher.peek()
+
     def _plan(self, snapshot: Snapshot, ledger: Ledger) -> Plan:
         comparison = ledger.compare(snapshot.files)
         unknown = [SourceFile(path, blob) for path, blob in comparison.unknown.items()]
         validated = self.validator(unknown) if unknown else Validated()
-        provenance = self._provenance(snapshot, validated)
+        provenance = _provenance(self.repository, snapshot, validated)
         self._situation = Situation(
             snapshot,
             validated,
@@ -279,9 +302,30 @@ class Pass:
         )
         return self._make(ledger, comparison)
 
-    def _provenance(self, snapshot: Snapshot, validated: Validated) -> dict[str, Provenance]:
-        paths = {request.path for request in validated.requests}
-        return dict(self.repository.provenance(snapshot, paths)) if paths else {}
+    def _plan_base(self, base: Base, before: Snapshot, plan: Plan, ledger: Ledger) -> Plan:
+        """Plan the base against the same ledger; only files that changed since are read."""
+        comparison = ledger.compare(before.files)
+        known, unread = review.carry_over(plan, before.files, comparison)
+        read = base.validator(unread) if unread else Validated()
+        at_base = _provenance(base.repository, before, read)
+        provenance = {**plan.situation.provenance, **at_base}
+        situation = replace(
+            plan.situation,
+            snapshot=before,
+            validated=review.joined(known, read),
+            provenance=provenance,
+            distrust=self._distrust(before, provenance),
+        )
+        return make_plan(situation, ledger, comparison)
+
+    def _review_offline(self, base: Base, before: Snapshot, after: Snapshot) -> Review:
+        """Hold the changed files against what they were; nothing else is read."""
+        changed = review.changed_paths(before.files, after.files)
+        was, now = review.narrowed(before, changed), review.narrowed(after, changed)
+        ledger = self._look(now)
+        plan = self._plan(now, ledger)
+        then = self._plan_base(base, was, plan, ledger)
+        return offline.review(base, then, plan, after, ledger)
 
     def _distrust(self, snapshot: Snapshot, provenance: Mapping[str, Provenance]) -> Distrust:
         """Find out whose commits nobody trusted signed, if that matters."""
@@ -291,7 +335,10 @@ class Pass:
 
     def _replan(self, ledger: Ledger) -> Plan:
         """Plan the same situation against a ledger that has moved on."""
-        return self._make(ledger, ledger.compare(self._situation.snapshot.files))
+        plan = self._make(ledger, ledger.compare(self._situation.snapshot.files))
+        if self.expectation:
+            self.expectation.check_again(plan, self.publisher.attempted)
+        return plan
 
     def _make(self, ledger: Ledger, comparison: Comparison) -> Plan:
         self._last_plan = make_plan(self._situation, ledger, comparison)
@@ -327,6 +374,14 @@ class _Projection:
 
     def __iter__(self) -> Iterator[StatusFile]:
         return project(*self._parts)
+
+
+def _provenance(
+    repository: RequestRepository, snapshot: Snapshot, validated: Validated
+) -> dict[str, Provenance]:
+    """Ask for the last commit of each file that holds a request."""
+    paths = {request.path for request in validated.requests}
+    return dict(repository.provenance(snapshot, paths)) if paths else {}
 
 
 def _keeper(plan: Plan) -> Callable[[str], bool]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.model import Event
     from franc_gitops.pipeline.actions import Action
+    from franc_gitops.pipeline.review import Review
     from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
     from franc_gitops.settings.effective import Effective
 
@@ -38,9 +39,25 @@ def plan(planned: Planned, _look: Look) -> Iterator[str]:
     head = {
         "commit": plan.commit,
         "digest": plan.digest,
+        "log": planned.log or None,
+        "offline": not planned.log,
+        "base": _base(planned.review) if planned.review else None,
         "summary": {kind.value: plan.counts.get(kind, 0) for kind in Kind},
+        "problems": [problem.as_dict() for problem in plan.problems],
     }
     yield from _object(head, "actions", _actions(planned))
+
+
+def _base(review: Review) -> dict[str, Any]:
+    """Say what a plan was compared with, and what of it is left out."""
+    return {
+        "revision": review.revision,
+        "commit": review.commit,
+        "changed_files": review.changed,
+        "pending": review.pending,
+        "errors": review.errors,
+        "whole": review.is_whole,
+    }
 
 
 def _actions(planned: Planned) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from franc_gitops.eventlogs import Record
     from franc_gitops.model import Problem
     from franc_gitops.pipeline.actions import Action
+    from franc_gitops.pipeline.review import Review
     from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
     from franc_gitops.settings.effective import Effective
 
@@ -86,16 +87,35 @@ def _excerpt(line: str, number: int, column: int, look: Look) -> Iterator[str]:
 
 def plan(planned: Planned, look: Look) -> Iterator[str]:
     """Show what would be sent, and what is held and why; unchanged requests only as a number."""
+    from franc_gitops.pipeline.review import is_gone
+
     plan = planned.plan
+    if not planned.log:
+        yield "offline   the event log was not asked whether any of this is published already\n"
     for problem in plan.problems:
         yield from _problem(problem, "", look)
-    shown = [action for action in plan.actions if look.verbose or action.kind != "skip"]
+    shown = [a for a in plan.actions if look.verbose or a.kind != "skip" or is_gone(a)]
     if plan.problems and shown:
         yield "\n"
     yield from (_action(action, look) for action in shown)
     if look.verbose:
         for path, request_ids in plan.comparison.settled.items():
             yield from (f"skip      {name}  {printable(path)}\n" for name in request_ids)
+    if planned.review:
+        yield from _left_on_base(planned.review)
+    if plan.sends:
+        yield f"digest    {plan.digest}\n"
+
+
+def _left_on_base(review: Review) -> Iterator[str]:
+    """Count what a change does not touch."""
+    counts = []
+    if review.pending:
+        counts.append(f"{review.pending} more {'is' if review.pending == 1 else 'are'} pending")
+    if review.errors:
+        counts.append(f"{review.errors} {'error' if review.errors == 1 else 'errors'} not shown")
+    if counts:
+        yield f"base      {', '.join(counts)} on the base, which this change does not touch\n"
 
 
 def _action(action: Action, look: Look) -> str:

@@ -19,7 +19,7 @@ from franc_gitops.settings.sources import Given, read_named_file
 from franc_gitops.suggestion import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from franc_gitops.settings.faults import Faults
     from franc_gitops.settings.sources import Variables
@@ -105,10 +105,14 @@ def variables() -> Mapping[str, Variable]:
     return {variable.name: variable for variable in made}
 
 
-def read_kafka(places: Sequence[Variables], faults: Faults) -> KafkaSettings:
-    """Read the KAFKA_* variables; the first of `places` that has one wins."""
+def read_kafka(
+    places: Sequence[Variables], faults: Faults, only: Collection[str] | None = None
+) -> KafkaSettings:
+    """Read the KAFKA_* variables, or `only` some; the first of `places` that has one wins."""
     values, origins = {}, {}
     for variable in variables().values():
+        if only is not None and variable.name not in only:
+            continue
         given = _find(variable, places, faults)
         if given is None:
             continue

@@ -52,11 +52,13 @@ def load_settings(
     is_tracked: Callable[[Path], bool],
     environ: Mapping[str, str] | None = None,
     with_kafka: bool = True,
+    offline: bool = False,
 ) -> Settings:
     """Read all settings for the repository around `start`; raises SettingsError.
 
     `is_tracked` tells whether git tracks a file; it is asked only if there is a `.env`.
-    `with_kafka=False` looks at no KAFKA_* variable: what needs no broker does not care.
+    `with_kafka=False` looks at no KAFKA_* variable: what needs no broker does not care;
+    `offline` looks only at the one that is part of the events, the prefix of their topics.
     """
     root = find_root(start)
     environment = sources.read_environment(environ, start)
@@ -71,16 +73,18 @@ def load_settings(
     warnings = (warning,) if warning else ()
     settings = Settings(root=root, origins=layers.origins, warnings=warnings, **values)
     if with_kafka:
-        settings = _with_kafka(settings, (environment, dotenv), faults)
+        settings = _with_kafka(settings, (environment, dotenv), faults, offline=offline)
     faults.raise_all()
     return settings
 
 
-def _with_kafka(settings: Settings, places: Sequence[Variables], faults: Faults) -> Settings:
-    from franc_gitops.settings.kafka import read_kafka
+def _with_kafka(
+    settings: Settings, places: Sequence[Variables], faults: Faults, *, offline: bool
+) -> Settings:
+    from franc_gitops.settings.kafka import TOPIC_PREFIX, read_kafka
 
-    kafka = read_kafka(places, faults)
-    secrets = read_secrets(places, faults)
+    kafka = read_kafka(places, faults, only={TOPIC_PREFIX} if offline else None)
+    secrets = {} if offline else read_secrets(places, faults)
     return replace(
         settings,
         hook_secret=_text(secrets.get("hook_secret")),

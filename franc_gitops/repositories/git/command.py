@@ -52,13 +52,17 @@ _FORGOTTEN = (
 only to be found there. `GIT_CONFIG_*` stays: it is how CI systems set `safe.directory`.
 """
 
+_PATIENCE = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60"}
+"""A remote that sends nothing for a minute is given up, unless the environment says otherwise."""
+
 _CHUNK = 1 << 16
 
 
 def environment() -> dict[str, str]:
     """Give the environment that git runs in: messages in English, no question to the terminal."""
     kept = {name: value for name, value in os.environ.items() if name not in _FORGOTTEN}
-    return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
+    quiet = {"LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
+    return {**_PATIENCE, **kept, **quiet}
 
 
 class GitMissing(RepositoryError):
