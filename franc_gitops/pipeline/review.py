@@ -203,4 +203,4 @@ def _withdrawn(action: Action) -> Action:
 
 def is_gone(action: Action) -> bool:
     """Tell whether no file asks for a request any more that the base asked for."""
-    return action.kind is Kind.SKIP and action.request is None
+    return action.kind is Kind.SKIP and action.request is None and not action.newer
