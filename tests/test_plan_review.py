@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.corpus import request_text
-from franc_gitops.errors import RepositoryError
 from tests.support.project import Project, new_project
 from tests.support.review import codes, publish, raised, review_of, told
 
