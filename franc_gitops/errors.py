@@ -111,6 +111,12 @@ class FencedTooLong(FrancError):
     code = "FRN507"
 
 
+class TurnFailed(FrancError):
+    """A turn of the daemon failed for a cause that no stage expects: the system, or ourselves."""
+
+    retryable = True
+
+
 class OutcomeUnknown(Exception):
     """A transaction may or may not be committed: only the ledger can tell; never shown to users.
 

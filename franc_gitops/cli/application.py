@@ -17,6 +17,7 @@ VERBS = (
     "validate",
     "plan",
     "publish",
+    "watch",
     "status",
     "events",
     "topics",

@@ -187,6 +187,10 @@ class Pass:
     """Verifies the commits of what is to be published, where that is required."""
     offline: bool = False
     """Whether the event log is a stand-in that knows nothing: plans must not claim that it does."""
+    publishes: bool = True
+    """Whether it sends; a standby only looks, and writes the status of what others sent."""
+    rests: bool = True
+    """Whether it ends at once where nothing has moved; a loop knows that, and needs the ledger."""
     approve: Callable[[Plan], None] = field(default=lambda _: None)
     """Looks at the plan before anything is published or written; raises to refuse."""
     expectation: Expectation | None = None
@@ -210,7 +214,7 @@ class Pass:
     def run(self) -> Report:
         """Publish what is missing and write the status files."""
         glance = self.repository.glance() if self.write_back and not self.expectation else None
-        resting = self._find_rest(glance)
+        resting = self._find_rest(glance) if self.rests else None
         if resting is not None:
             return resting
         snapshot = self.repository.snapshot()
@@ -224,8 +228,10 @@ class Pass:
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
         began = self.clock.monotonic()
+        self.publisher.published = {}
         try:
-            plan = self.publisher.publish(plan, self._replan)
+            if self.publishes:
+                plan = self.publisher.publish(plan, self._replan)
         except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
             failure, plan = error, self._last_plan
         except (EventLogRefused, PlanRefused) as error:

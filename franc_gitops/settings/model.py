@@ -15,6 +15,7 @@ from franc_gitops.settings.forms import (
     HTTP_ADDRESS,
     KEYS_FILE,
     PINS,
+    SECONDS,
     Form,
     one_of,
     text,
@@ -141,6 +142,16 @@ class Settings:
         ),
     )
 
+    interval: float = _key(
+        300.0,
+        SECONDS,
+        "Seconds after which `watch` looks at everything again, whatever it was told of.",
+    )
+    poll: float = _key(
+        5.0,
+        SECONDS,
+        "Seconds after which `watch` asks again what no event tells: the remote, a network folder.",
+    )
     http: str = _key(
         "",
         HTTP_ADDRESS,
@@ -178,7 +189,6 @@ LATER: Mapping[str, str] = {
     "status_branch": "write-back by push",
     "commit_author": "write-back by commit",
     "commit_message": "write-back by commit",
-    "interval": "the daemon",
     "freeze": "the freeze calendar",
 }
 """Settings that have a name and a meaning in the contract but do nothing in this version."""

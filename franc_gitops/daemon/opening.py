@@ -1,0 +1,50 @@
+"""Settings → a loop that is ready to run, and everything that lives as long as it does."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from franc_gitops.clock import SystemClock
+from franc_gitops.daemon.board import Board
+from franc_gitops.daemon.loop import Loop, Tempo
+from franc_gitops.daemon.signals import Stop
+from franc_gitops.daemon.turns import Turns
+from franc_gitops.daemon.wakeups import Wakeups
+from franc_gitops.daemon.watching import FolderWatch
+from franc_gitops.pipeline.guard import Guard
+from franc_gitops.wiring import open_pass, read_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from franc_gitops.daemon.narrator import Narrator
+    from franc_gitops.settings import Settings
+    from franc_gitops.wiring import Choices
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A loop and what others need of it: the board to read, the bell to ring."""
+
+    loop: Loop
+    board: Board
+    wakeups: Wakeups
+    stop: Stop
+
+
+@contextmanager
+def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Iterator[Daemon]:
+    """Open everything, give the daemon, and close everything in the end."""
+    clock = SystemClock()
+    board, wakeups = Board(clock), Wakeups()
+    stop = Stop(wakeups)
+    with ExitStack() as stack:
+        turn = stack.enter_context(open_pass(settings, choices))
+        turn.publisher.progress = board.progress
+        turns = Turns(turn, lambda: Guard(read_pins(settings), accept=choices.accept_ledger))
+        watch = FolderWatch(settings.root, settings.requests_dir, wakeups, board, narrator)
+        stack.callback(watch.close)
+        loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval))
+        yield Daemon(loop, board, wakeups, stop)

@@ -1,0 +1,85 @@
+"""Which events of the file system wake the loop, and with which hints.
+
+A `Watch` keeps the loop from waiting longer than it must. Losing one costs time, nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Protocol
+
+from franc_gitops.daemon.model import Count
+from franc_gitops.daemon.tree_events import TreeEvents
+from franc_gitops.repositories.names import is_hidden, is_request_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from franc_gitops.daemon.board import Board
+    from franc_gitops.daemon.narrator import Narrator
+    from franc_gitops.daemon.wakeups import Wakeups
+
+
+class Watch(Protocol):
+    """Wakes the loop when something has changed."""
+
+    def renew(self) -> None:
+        """Watch everything anew; called before a pass looks at everything."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
+        ...
+
+
+class FolderWatch:
+    """Wakes the loop with the paths of request files that were saved, by inotify."""
+
+    def __init__(
+        self, root: Path, requests_dir: str, wakeups: Wakeups, board: Board, narrator: Narrator
+    ) -> None:
+        """Begin to watch; raises OSError where inotify cannot."""
+        self._root = os.path.realpath(root)
+        self._requests = f"{self._root}/{requests_dir}"
+        self._wakeups = wakeups
+        self._board = board
+        self._narrator = narrator
+        self._events = TreeEvents(self._root, self, self)
+
+    def renew(self) -> None:
+        """Watch everything anew."""
+        self._events.renew()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._events.close()
+
+    # --- what matters, asked by inotify's thread ----------------------------------------------
+
+    def folder(self, path: str) -> bool:
+        """Whether a folder is one of requests, or on the way to them."""
+        return self._is_inside(path) or f"{self._requests}/".startswith(f"{path}/")
+
+    def file(self, path: str) -> bool:
+        """Whether a file is a request's."""
+        return is_request_name(path) and self._is_inside(path)
+
+    def _is_inside(self, path: str) -> bool:
+        below = path.removeprefix(self._requests)
+        return below != path and (not below or below.startswith("/")) and not is_hidden(below[1:])
+
+    # --- what happened ------------------------------------------------------------------------
+
+    def changed(self, path: str | None) -> None:
+        """Wake the loop."""
+        paths = None if path is None else [path[len(self._root) + 1 :]]
+        self._wakeups.wake("save", paths)
+
+    def overflowed(self) -> None:
+        """Count and say that events were lost."""
+        self._board.count(Count.WATCH_OVERFLOWS)
+        self._narrator.warn("events were lost: the inotify queue was full; looking at everything")
+
+    def failed(self, error: OSError) -> None:
+        """Say that a folder cannot be watched."""
+        self._narrator.warn("a folder cannot be watched", cause=error.strerror or str(error))
