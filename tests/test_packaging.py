@@ -17,6 +17,7 @@ import yaml
 
 from franc_gitops import __version__
 from tests.support.kafka_jars import POM, REPOSITORY
+from tests.support.shared import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,10 @@ INSTALLED = "/opt/franc-gitops"
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The build stage of the Dockerfile, carried out below a folder instead of in a container."""
-    root = tmp_path_factory.mktemp("image")
+    return shared_folder(tmp_path_factory, "image", build_image)
+
+
+def build_image(root: Path) -> None:
     source = root / "src"
     source.mkdir()
     for instruction, arguments in build_stage():
@@ -41,7 +45,6 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif instruction == "RUN":
             run(["sh", "-ec", below(root, arguments)], cwd=source)
     shutil.rmtree(source)
-    return root
 
 
 def test_the_installed_command_says_its_version(image: Path) -> None:
