@@ -106,10 +106,11 @@ class StatusIndex:
         """Tell whether anything is noted of a file that was confirmed or put."""
         return path in self._rows
 
-    def put(self, path: str, found: os.stat_result, tag: str) -> None:
-        """Note what a file holds; an empty tag forgets it."""
+    def put(self, path: str, found: tuple[int, int, int], tag: str) -> None:
+        """Note what a file of this size, time (ns) and inode holds; an empty tag forgets it."""
         if tag:
-            self._rows[path] = f"{found.st_size} {found.st_mtime_ns} {found.st_ino} {tag}"
+            size, modified, inode = found
+            self._rows[path] = f"{size} {modified} {inode} {tag}"
             self._dirty = True
         else:
             self.forget(path)

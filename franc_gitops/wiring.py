@@ -61,6 +61,9 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
         stack.callback(validator.close)
+        write_back = open_write_back(settings) if choices.write_back else None
+        if write_back is not None:
+            stack.callback(write_back.close)
         log = _stand_in() if choices.offline else open_event_log(settings)
         publisher = Publisher(log, clock, progress=choices.progress)
         stack.callback(publisher.close)
@@ -71,7 +74,7 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
             envelope=envelope(settings),
             clock=clock,
             guard=Guard(read_pins(settings), accept=choices.accept_ledger),
-            write_back=open_write_back(settings) if choices.write_back else None,
+            write_back=write_back,
             strict=choices.strict,
             signatures=open_signature_check(settings),
             offline=choices.offline,

@@ -90,6 +90,10 @@ class Projection(Protocol):
 class WriteBack(Protocol):
     """Makes the status files say what they must."""
 
+    def prepare(self, files: int, /) -> None:
+        """Get ready for at most so many status files; called before the event log is opened."""
+        ...
+
     def __call__(
         self,
         wanted: Projection,
@@ -103,6 +107,10 @@ class WriteBack(Protocol):
         `keep` tells of a request file whether its status file stays. A `note` is kept if all
         status files are right in the end.
         """
+        ...
+
+    def close(self) -> None:
+        """End what was prepared."""
         ...
 
     def last_note(self) -> str:
@@ -218,7 +226,7 @@ class Pass:
         if resting is not None:
             return resting
         snapshot = self.repository.snapshot()
-        self.validator.prepare(len(snapshot.files))
+        self._prepare(len(snapshot.files))
         self._identify()
         mark = self.publisher.log.mark() if glance else ""
         plan = self._plan(snapshot, self.publisher.peek())
@@ -275,6 +283,11 @@ class Pass:
             report.plan.situation.snapshot.find_uncommitted()  # while the repository is still open
         return report
 
+    def _prepare(self, files: int) -> None:
+        self.validator.prepare(files)
+        if self.write_back is not None:
+            self.write_back.prepare(files)
+
     def _identify(self) -> None:
         """Ask which log it is, and refuse one that is not ours."""
         self.identity = self.publisher.log.identify()
@@ -286,7 +299,7 @@ class Pass:
 
     def _look(self, snapshot: Snapshot) -> Ledger:
         """Open the event log, see whether it is the right one, and read its ledger."""
-        self.validator.prepare(len(snapshot.files))
+        self._prepare(len(snapshot.files))
         self._identify()
         return self.publisher.peek()
 
