@@ -83,7 +83,7 @@ _ALL = (
         "duplicate key",
         "Most YAML readers keep the last of two equal keys silently, so what a reviewer reads "
         "first is not what is sent.",
-        "wrong:\n  location: NYC\n  location: BOS\nright: one of the two lines",
+        "wrong:\n  location: NYC\n  location: BOS\nright: one of the two lines; between two requests in one file a line ---",
     ),
     Code(
         "FRN108",

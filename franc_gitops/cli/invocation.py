@@ -33,6 +33,8 @@ class Invocation:
     verbose: bool = False
     no_color: bool = False
     debug: bool = False
+    annotates: bool = False
+    """Whether standard output is read by a GitHub workflow, which marks errors up."""
     overrides: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
@@ -47,6 +49,11 @@ class Invocation:
 
     def fail(self, message: str, *, hint: str = "", code: str = "") -> None:
         """Tell people why it ends, and what to do."""
+        if self.annotates:
+            from franc_gitops.reports.github import command
+
+            told = f"{message}\nhint: {hint}" if hint else message
+            sys.stderr.write(command("error", told, title=f"franc ({code})" if code else "franc"))
         self._write(message, f"{self._paint('error')}{' ' if code else ''}{code}: ")
         if hint:
             self._write(hint, f"{self._paint('hint')}: ")

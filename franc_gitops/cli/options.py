@@ -21,3 +21,20 @@ AllowEmpty = Annotated[
 FailOnWarnings = Annotated[
     bool, typer.Option("--fail-on-warnings", help="Exit with 1 for warnings too.")
 ]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="text|json|jsonl|junit|sarif|github|gitlab|markdown[=FILE]",
+        help="Output format; may be given several times, with a file each.",
+    ),
+]
+MaxLength = Annotated[
+    str,
+    typer.Option(
+        "--max-length",
+        metavar="BYTES",
+        help="Longest Markdown report, 65000 by default; 0 for any length.",
+    ),
+]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import Exit, UsageError
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.pipeline.review import is_gone
+from franc_gitops.reports import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,7 @@ def check_files(plan: Plan, settings: Settings, *, allow_empty: bool) -> None:
 
     Publishing would remove every status file for it, and a check would be green.
     """
-    snapshot = plan.situation.snapshot
-    if not snapshot.files and not snapshot.problems and not allow_empty:
+    if plan.is_empty and not allow_empty:
         where = f"at commit {plan.commit[:12]}" if plan.commit else f"in {settings.root}"
         raise UsageError(
             f"there is no request file below {settings.requests_dir}/ {where}",
@@ -85,6 +85,7 @@ def _counts(plan: Plan) -> Iterator[str]:
     yield f"{left} no longer asked for" if left else ""
     yield f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else ""
     yield f"{counts[Kind.ORPHANED]} orphaned" if counts[Kind.ORPHANED] else ""
+    yield NOTHING if plan.is_empty else ""
 
 
 def name_log(log: str) -> str:
@@ -103,6 +104,7 @@ def describe_report(report: Report) -> str:
         f"{counts[Kind.SKIP]} unchanged",
         f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else "",
         f"{len(report.unsent)} still pending" if report.unsent else "",
+        NOTHING if plan.is_empty else "",
     ]
     at = f" at {plan.commit[:12]}" if plan.commit else ""
     return f"publish{at}: {', '.join(filter(None, parts))}"

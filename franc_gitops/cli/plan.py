@@ -29,6 +29,7 @@ app = verb()
             "plan --base origin/main --offline": "the same without asking the event log",
             "plan -v": "with the requests that are published and unchanged",
             "plan -o json": "with the exact bytes of every event",
+            "plan -o markdown=plan.md": "as a comment for the review",
             "plan --worktree": "of the files as they are, committed or not",
             "plan --fail-on-changes": "exit with 3 if anything would be sent",
         },
@@ -42,7 +43,8 @@ app = verb()
 def plan(
     context: typer.Context,
     *,
-    output: options.TextOrJson = "text",
+    output: options.Outputs = None,
+    max_length: options.MaxLength = "",
     rev: options.Rev = "HEAD",
     base: Annotated[
         str | None,
@@ -77,11 +79,11 @@ def plan(
         name_superseded,
         name_uncommitted,
     )
-    from franc_gitops.reports import renderer
+    from franc_gitops.cli.outputs import open_outputs
     from franc_gitops.wiring import Choices, open_base, open_pass
 
     invocation = context.obj
-    render = renderer("plan", output)
+    outputs = open_outputs("plan", output, invocation, max_length)
     settings = invocation.settings(offline=offline)
     choices = Choices(
         revision=rev, worktree=worktree, strict=strict, offline=offline, write_back=False
@@ -93,7 +95,7 @@ def plan(
         name_uncommitted(planned.plan, invocation)
         name_superseded(planned.plan, invocation)
         _name_lack_of_history(planned, invocation)
-        invocation.write(render(planned, invocation.look()))
+        outputs.write(planned, settings.root)
     invocation.say(describe_plan(planned))
     code = code_of_plan(planned.plan, fail_on_warnings=fail_on_warnings)
     return _changes(planned.plan, code) if fail_on_changes else code

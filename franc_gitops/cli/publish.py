@@ -31,6 +31,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
             "publish -v": "and log a line per request, JSON unless on a terminal",
             "publish -o json": "the outcome for scripts",
             "publish --expect sha256:…": "send what was reviewed, or nothing",
+            "publish -o github -o json=out.json": "in the job's summary, and as a file",
             "publish --strict": "send nothing if any file has an error",
             "publish --accept-ledger": "publish to a ledger that is not the pinned one",
         },
@@ -46,7 +47,8 @@ SUCCESS = "📡 Event successfully published to Kafka"
 def publish(
     context: typer.Context,
     *,
-    output: options.TextOrJson = "text",
+    output: options.Outputs = None,
+    max_length: options.MaxLength = "",
     rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
     strict: options.Strict = False,
@@ -77,13 +79,13 @@ def publish(
         name_superseded,
         name_uncommitted,
     )
+    from franc_gitops.cli.outputs import open_outputs
     from franc_gitops.cli.progress import progress_bar
-    from franc_gitops.pipeline.rows import rows_of_report
-    from franc_gitops.reports import Done, renderer
+    from franc_gitops.reports import Done
     from franc_gitops.wiring import Choices, open_pass
 
     invocation = context.obj
-    render = renderer("report", output)
+    outputs = open_outputs("report", output, invocation, max_length)
     settings = invocation.settings()
     with progress_bar(invocation, "publishing") as progress:
         choices = Choices(
@@ -99,12 +101,15 @@ def publish(
             report = _run(turn.run, invocation)
     name_uncommitted(report.plan, invocation)
     name_superseded(report.plan, invocation)
-    invocation.write(render(Done(report, rows_of_report(report)), invocation.look()))
-    _tell(report, settings, invocation)
+    done = Done(report)
+    try:
+        outputs.write(done, settings.root)
+    finally:  # whatever becomes of the reports, say what was published
+        _tell(report, settings, invocation)
     if invocation.verbose:
         from franc_gitops.cli.logs import log_requests, open_log
 
-        log_requests(open_log(invocation), rows_of_report(report))
+        log_requests(open_log(invocation), done.rows)
     return code_of_report(report, fail_on_warnings=fail_on_warnings)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from franc_gitops.cli import options
-from franc_gitops.cli.help import count, epilog, verb
+from franc_gitops.cli.help import epilog, verb
 from franc_gitops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ STDIN_NAME = "<stdin>"
             "validate requests/2024": "the request files below a folder",
             "validate - < a.yaml": "standard input",
             "validate -o json": "for scripts",
+            "validate -o github -o sarif=franc.sarif": "marked in a pull request, and as a file",
         },
         Exit.OK,
         Exit.FINDINGS,
@@ -48,9 +49,8 @@ def validate(
             metavar="[PATH…]", help="Files, folders or -; the requests folder if none is given."
         ),
     ] = None,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="text|json|jsonl", help="Output format.")
-    ] = "text",
+    output: options.Outputs = None,
+    max_length: options.MaxLength = "",
     fail_on_warnings: options.FailOnWarnings = False,
     allow_empty: options.AllowEmpty = False,
 ) -> int:
@@ -59,11 +59,12 @@ def validate(
     Each problem is told with line, column and the way out; `explain CODE` says more.
     Needs no git, no broker and no secret: KAFKA_* variables are not looked at.
     """
-    from franc_gitops.reports import Findings, renderer
+    from franc_gitops.cli.outputs import open_outputs
+    from franc_gitops.reports import Findings
     from franc_gitops.repositories.given import find_request_files
 
     invocation = context.obj
-    render = renderer("findings", output)
+    outputs = open_outputs("findings", output, invocation, max_length)
     settings = invocation.settings(with_kafka=False)
     wanted = paths or [str(settings.root / settings.requests_dir)]
     named = [path for path in wanted if path != STDIN]
@@ -72,8 +73,9 @@ def validate(
         found = _with_stdin(found)
     _check_matches(found, settings, allow_empty=allow_empty)
     validated = _validate(found, settings, invocation)
-    invocation.write(render(Findings(validated, _line_finder(found)), invocation.look()))
-    invocation.say(_summary(validated))
+    findings = Findings(validated, _line_finder(found))
+    outputs.write(findings, settings.root)
+    invocation.say(findings.summary)
     warned = fail_on_warnings and bool(validated.problems)
     return Exit.FINDINGS if validated.errors or warned else Exit.OK
 
@@ -147,14 +149,3 @@ def _line_finder(found: RequestFiles) -> Callable[[Problem], str]:
         return known[problem.line - 1] if problem.line <= len(known) else ""
 
     return line
-
-
-def _summary(validated: Validated) -> str:
-    errors = validated.errors
-    counts = (
-        (validated.files, "file"),
-        (len(validated.requests), "valid request"),
-        (errors, "error"),
-        (len(validated.problems) - errors, "warning"),
-    )
-    return ", ".join(count(number, noun) for number, noun in counts)

@@ -107,6 +107,12 @@ class Plan:
         """The commit that was planned; empty for a plain folder."""
         return self.situation.snapshot.commit
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no request file at all, which must not pass for "all is well"."""
+        snapshot = self.situation.snapshot
+        return not snapshot.files and not snapshot.problems
+
     @cached_property
     def sends(self) -> tuple[Action, ...]:
         """The actions that send events, in their order."""

@@ -45,6 +45,12 @@ def rows_of_report(report: Report) -> Iterator[dict[str, Any]]:
     return _rows(actions, report.plan, report.ledger, report.log_name, report.unsent)
 
 
+def row_of_report(action: Action, report: Report) -> dict[str, Any]:
+    """Give one of the requests that a pass published, as in its status file."""
+    row = _row(action, report.plan, report.ledger, report.log_name)
+    return {**(row or {"request_id": action.request_id, "events": []}), "path": action.path}
+
+
 def _rows(
     actions: Iterable[Action], plan: Plan, ledger: Ledger, log_name: str, pending: frozenset[str]
 ) -> Iterator[dict[str, Any]]:

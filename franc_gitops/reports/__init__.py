@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from franc_gitops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
@@ -22,22 +22,64 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.turn import Report
 
 
+COMMENT = 65_000
+"""Bytes of a comment on any of the usual git hosts: GitHub takes 65,535 characters."""
+
+
 class Look(NamedTuple):
-    """How text is to look; formats for programs do not care."""
+    """How a report is to look; each format takes from it what it needs.
+
+    `room` is the longest comment in bytes, 0 for any length; `below` is the folder, seen from
+    the top of the clone, that paths begin at: git hosts show them from there.
+    """
 
     colors: bool = False
     verbose: bool = False
+    room: int = COMMENT
+    below: str = ""
 
+
+NOTHING = "no request file: nothing was checked"
 
 Render: TypeAlias = "Callable[[Any, Look], Iterator[str]]"
 """Yields a subject in one format in pieces, line breaks included."""
 
 
 class Findings(NamedTuple):
-    """Subject `findings`: what `validate` found; `line` gives the line of a problem's file."""
+    """Subject `findings`: what `validate` found; `line` gives the line of a problem's file.
+
+    Another verb that finds problems shows them in every format with
+    `Findings(Validated(problems=…, files=…), verb="…")`.
+    """
 
     validated: Validated
     line: Callable[[Problem], str] = lambda _: ""
+    verb: str = "validate"
+
+    @property
+    def summary(self) -> str:
+        """Sum up what was looked at and found in one line."""
+        validated, errors = self.validated, self.validated.errors
+        if self.is_empty:
+            return NOTHING
+        counts = (
+            (validated.files, "file"),
+            (self.valid_requests, "valid request"),
+            (errors, "error"),
+            (len(validated.problems) - errors, "warning"),
+        )
+        return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to look at, which must not pass for "all is well"."""
+        return not self.validated.files and not self.validated.problems
+
+    @property
+    def valid_requests(self) -> int:
+        """How many requests could be published: those of files without an error."""
+        refused = {problem.path for problem in self.validated.problems if problem.is_error}
+        return sum(request.path not in refused for request in self.validated.requests)
 
 
 class Planned(NamedTuple):
@@ -55,10 +97,16 @@ class Planned(NamedTuple):
 
 
 class Done(NamedTuple):
-    """Subject `report`: what a pass did; `rows` are the status entries of what it touched."""
+    """Subject `report`: what a pass did."""
 
     report: Report
-    rows: Iterable[Mapping[str, Any]]
+
+    @property
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """The status entries of what the pass touched, made one by one."""
+        from franc_gitops.pipeline.rows import rows_of_report
+
+        return rows_of_report(self.report)
 
 
 class Check(NamedTuple):

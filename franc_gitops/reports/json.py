@@ -23,7 +23,7 @@ def findings(found: Findings, _look: Look) -> Iterator[str]:
     errors = validated.errors
     summary = {
         "files": validated.files,
-        "requests": len(validated.requests),
+        "requests": found.valid_requests,
         "errors": errors,
         "warnings": len(validated.problems) - errors,
     }
@@ -45,7 +45,7 @@ def plan(planned: Planned, _look: Look) -> Iterator[str]:
         "summary": {kind.value: plan.counts.get(kind, 0) for kind in Kind},
         "problems": [problem.as_dict() for problem in plan.problems],
     }
-    yield from _object(head, "actions", _actions(planned))
+    yield from _object(head, "actions", action_rows(planned))
 
 
 def _base(review: Review) -> dict[str, Any]:
@@ -60,7 +60,8 @@ def _base(review: Review) -> dict[str, Any]:
     }
 
 
-def _actions(planned: Planned) -> Iterator[dict[str, Any]]:
+def action_rows(planned: Planned) -> Iterator[dict[str, Any]]:
+    """Give the actions of a plan, those on unchanged requests last."""
     from franc_gitops.pipeline.deliver import events_of
 
     for action in planned.plan.actions:
@@ -114,8 +115,13 @@ def report(done: Done, _look: Look) -> Iterator[str]:
             "failed": len(report.unsent),
         },
     }
+    yield from _object(head, "requests", request_rows(done))
+
+
+def request_rows(done: Done) -> Iterator[dict[str, Any]]:
+    """Give the requests that a pass touched."""
     keys = ("request_id", "path", "phase", "message", "events")
-    yield from _object(head, "requests", ({key: row[key] for key in keys} for row in done.rows))
+    return ({key: row[key] for key in keys} for row in done.rows)
 
 
 def requests(rows: Sequence[Mapping[str, Any]], _look: Look) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
+from franc_gitops.reports.json import action_rows, request_rows
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.eventlogs import Record
-    from franc_gitops.reports import Findings, Look
+    from franc_gitops.reports import Done, Findings, Look, Planned
 
 encode = JSONEncoder(ensure_ascii=False).encode
 
@@ -17,6 +19,16 @@ encode = JSONEncoder(ensure_ascii=False).encode
 def findings(found: Findings, _look: Look) -> Iterator[str]:
     """Show one problem a line."""
     yield from (f"{encode(problem.as_dict())}\n" for problem in found.validated.problems)
+
+
+def plan(planned: Planned, _look: Look) -> Iterator[str]:
+    """Show one action a line, with the exact bytes of its events."""
+    yield from (f"{encode(row)}\n" for row in action_rows(planned))
+
+
+def report(done: Done, _look: Look) -> Iterator[str]:
+    """Show one request that the pass touched a line."""
+    yield from (f"{encode(row)}\n" for row in request_rows(done))
 
 
 def requests(rows: Sequence[Mapping[str, Any]], _look: Look) -> Iterator[str]:

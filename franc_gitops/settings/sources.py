@@ -55,6 +55,14 @@ def no_color() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
+def step_summary() -> Path | None:
+    """Give the file that a step of a GitHub workflow appends its summary to."""
+    from pathlib import Path
+
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    return Path(name) if name else None
+
+
 def read_environment(environ: Mapping[str, str] | None, base: Path) -> Variables:
     """Take the variables of the process, or those that are passed in instead."""
     given = os.environ if environ is None else environ

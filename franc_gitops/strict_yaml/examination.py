@@ -206,7 +206,10 @@ class _Examining:
     def _duplicate(self, event: Event, key: str, path: Path) -> None:
         first = self.document.key_place(path)
         message = f"`{key}` stands twice, first in line {first.line}"
-        self._fault("FRN107", _start(event), message, "delete one of the two", path)
+        hint = "delete one of the two"
+        if path == ("type",):
+            hint += "; if another request begins here, put a line `---` before it"
+        self._fault("FRN107", _start(event), message, hint, path)
 
     # --- limits
 
