@@ -46,7 +46,7 @@ def test_forty_invalid_files_give_ten_annotations_and_a_notice_of_the_rest(
     assert commands[10].data.startswith("32 more (30 errors, 2 warnings): ")
     assert commands[0].properties == {
         "file": "requests/10.yaml",
-        "line": "2",
+        "line": "4",
         "col": "16",
         "title": "franc (FRN206)",
     }

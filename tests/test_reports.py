@@ -259,7 +259,9 @@ def planned(count: int = 3, *problems: Problem) -> Planned:
     validated = replace(situation.validated, problems=problems)
     situation = replace(situation, validated=validated)
     ledger = Ledger()
-    return Planned(make_plan(situation, ledger, ledger.compare(situation.snapshot.files)), ledger, "embedded")
+    return Planned(
+        make_plan(situation, ledger, ledger.compare(situation.snapshot.files)), ledger, "embedded"
+    )
 
 
 def test_a_plan_in_markdown_holds_every_body_and_header_as_it_is_sent() -> None:

@@ -31,7 +31,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
             "publish -v": "and log a line per request, JSON unless on a terminal",
             "publish -o json": "the outcome for scripts",
             "publish --expect sha256:…": "send what was reviewed, or nothing",
-            "publish -o github -o json=out.json": "in the job's summary, and as a file",
+            "publish -o github": "annotations and a summary in a workflow",
             "publish --strict": "send nothing if any file has an error",
             "publish --accept-ledger": "publish to a ledger that is not the pinned one",
         },
