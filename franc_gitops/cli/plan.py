@@ -27,7 +27,7 @@ app = verb()
             "plan": "what `publish` would do at HEAD",
             "plan --base origin/main": "only what this branch or pull request adds",
             "plan --base origin/main --offline": "the same without asking the event log",
-            "plan -v": "with the requests that are published and unchanged",
+            "plan -v": "with what is published and unchanged, too",
             "plan -o json": "with the exact bytes of every event",
             "plan -o markdown=plan.md": "as a comment for the review",
             "plan --worktree": "of the files as they are, committed or not",

@@ -45,6 +45,11 @@ Render: TypeAlias = "Callable[[Any, Look], Iterator[str]]"
 """Yields a subject in one format in pieces, line breaks included."""
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class Findings(NamedTuple):
     """Subject `findings`: what `validate` found; `line` gives the line of a problem's file.
 
@@ -68,7 +73,7 @@ class Findings(NamedTuple):
             (errors, "error"),
             (len(validated.problems) - errors, "warning"),
         )
-        return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts)
+        return ", ".join(count(number, noun) for number, noun in counts)
 
     @property
     def is_empty(self) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from franc_gitops.reports import count
 from franc_gitops.reports.text import printable
 
 if TYPE_CHECKING:
@@ -72,4 +73,4 @@ def in_words(problems: Iterable[Problem]) -> str:
     """Count errors and warnings: `3 errors, 1 warning`."""
     counts = Counter(problem.is_error for problem in problems)
     named = ((counts[True], "error"), (counts[False], "warning"))
-    return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in named if n) or "no problem"
+    return ", ".join(count(number, noun) for number, noun in named if number) or "no problem"

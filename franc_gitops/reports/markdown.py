@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from franc_gitops.pipeline.actions import Kind
-from franc_gitops.reports import NOTHING
+from franc_gitops.reports import NOTHING, count
 from franc_gitops.reports.annotations import annotate, in_words
 from franc_gitops.reports.markup import Section, code, fenced, fit, html_code, row, text
 
@@ -39,8 +39,10 @@ def findings(found: Findings, look: Look) -> Iterator[str]:
 
 def plan(planned: Planned, look: Look) -> Iterator[str]:
     """Show what would be sent, with the body of every event, and what is held and why."""
+    from franc_gitops.pipeline.review import is_gone
+
     plan = planned.plan
-    shown = [action for action in plan.actions if action.kind is not Kind.SKIP]
+    shown = [a for a in plan.actions if a.kind is not Kind.SKIP or is_gone(a)]
     sent = plan.sends
     sections = [
         _problems(plan.problems),
@@ -95,6 +97,8 @@ def _plan_head(planned: Planned) -> str:
     plan = planned.plan
     counts = {kind: plan.counts.get(kind, 0) for kind in Kind}
     words = f"{counts[Kind.PUBLISH]} to publish, {counts[Kind.HOLD]} held"
+    if planned.review and not planned.review.changed:
+        words = "no request file differs, nothing is added"
     table = row(*counts) + row(*["---"] * len(counts)) + row(*map(str, counts.values()))
     head = _head("plan", _mark(plan), NOTHING if plan.is_empty else words)
     return f"{head}\n{table}\n{''.join(_plan_facts(planned))}"
@@ -106,7 +110,10 @@ def _plan_facts(planned: Planned) -> Iterator[str]:
     if plan.commit:
         yield f"- commit {code(plan.commit)}\n"
     if review is not None:
-        yield f"- only what it adds to {code(review.revision)}, from {code(review.commit)}\n"
+        yield f"- only what it adds to {code(review.revision)} ({code(review.commit)}): "
+        yield f"{count(review.changed, 'request file')} changed"
+        left = f", {review.pending} pending and {count(review.errors, 'error')} on the base itself"
+        yield f"{left if review.pending or review.errors else ''}\n"
     if planned.log:
         yield f"- event log {code(planned.log)}\n"
     else:
@@ -195,9 +202,9 @@ def _sent(entry: Mapping[str, Any]) -> str:
 
 
 def _details(name: str, number: int, pieces: Iterable[str]) -> str:
-    events = f"{number} event{'' if number == 1 else 's'}"
+    title = f"{html_code(name)}: {count(number, 'event')}"
     inside = "\n".join(pieces)
-    return f"<details><summary>{html_code(name)}: {events}</summary>\n\n{inside}\n</details>\n\n"
+    return f"<details><summary>{title}</summary>\n\n{inside}\n</details>\n\n"
 
 
 def _left_out(number: int) -> str:
