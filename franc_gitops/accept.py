@@ -10,6 +10,9 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quote
 from typing import Any
 
+ADOPTED = "adopt"
+"""The `completion` of a ledger record that `adopt` made: nobody completes such a request."""
+
 STATUS_MESSAGE = "Validated and published; this status is set by the publisher"
 
 
@@ -17,6 +20,12 @@ def completion_message(commit: str) -> str:
     """Say what was done; `commit` is empty outside git."""
     place = f" at commit {commit[:12]}" if commit else ""
     return f"Request validated{place} and published; execution is not tracked"
+
+
+def adoption_message(commit: str) -> str:
+    """Say that a request counts as published though nobody sent it."""
+    place = f" at commit {commit[:12]}" if commit else ""
+    return f"Adopted{place}: counts as published, no event was sent"
 
 
 def result_data(commit: str, path: str, revision: int) -> dict[str, Any]:

@@ -50,6 +50,18 @@ class SettingsError(FrancError):
     """A setting is unknown, malformed or contradicts another."""
 
 
+class CannotReplay(FrancError):
+    """The same bytes cannot be sent again; nothing was sent."""
+
+    code = "FRN420"
+
+
+class CannotAdopt(FrancError):
+    """A request is known already, or is not one that could be published; nothing was recorded."""
+
+    code = "FRN421"
+
+
 class RepositoryError(FrancError):
     """The repository cannot be read: no such revision, not a repository, git failed."""
 

@@ -12,7 +12,7 @@ from datetime import UTC
 from functools import lru_cache
 from hashlib import sha256
 from json.encoder import encode_basestring as quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from franc_gitops import accept, kinds
 from franc_gitops.model import Event
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 STATUS = "task_status_update"
 COMPLETION = "task_completion"
 TASK_TOPICS = {STATUS: "task.status", COMPLETION: "task.completion"}
+EventIds: TypeAlias = tuple[str, str, str]
+"""The ids of the request, status and completion event."""
+
 _LAST = 9999  # ce_sequence of a cancellation: after every status and completion of its revision
 
 
@@ -49,7 +52,7 @@ def timestamp(time: datetime) -> str:
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-def event_ids(request: Request, time: str, taken: AbstractSet[str]) -> tuple[str, str, str]:
+def event_ids(request: Request, time: str, taken: AbstractSet[str]) -> EventIds:
     """Give the ids of the request, status and completion event at a timestamp.
 
     They carry a short suffix, the same on every retry, where one of them is `taken` by
@@ -73,10 +76,14 @@ def publication(
     provenance: Provenance,
     envelope: Envelope,
     taken: AbstractSet[str] = frozenset(),
+    *,
+    ids: EventIds | None = None,
 ) -> tuple[Event, ...]:
-    """Make the events that publish a request, in the order of their `ce_sequence`."""
-    time = timestamp(provenance.time)
-    ids = event_ids(request, time, taken)
+    """Make the events that publish a request, in the order of their `ce_sequence`.
+
+    `ids` are those that they were given when they were sent before.
+    """
+    ids = ids or event_ids(request, timestamp(provenance.time), taken)
     share = _Shared.of(request, provenance, envelope, ids[0])
     asked = share.event(request.type, ids[0], request.request_id, request.own_fields, 1)
     if envelope.completion != "accept":
@@ -97,12 +104,14 @@ def cancellation(
     envelope: Envelope,
     causation: str,
     taken: AbstractSet[str] = frozenset(),
+    *,
+    ids: EventIds | None = None,
 ) -> Event:
     """Make the completion event that takes a published request back.
 
-    `causation` is the id of the request event that it answers.
+    `causation` is the id of the request event that it answers; nothing if that was never sent.
     """
-    event_id = event_ids(request, timestamp(provenance.time), taken)[2]
+    event_id = (ids or event_ids(request, timestamp(provenance.time), taken))[2]
     share = _Shared.of(request, provenance, envelope, causation)
     message = accept.cancellation_message(request.cancel or "")
     fields = share.completion("cancelled", message, "null")
@@ -146,7 +155,7 @@ class _Shared(NamedTuple):
             ("ce_revision", b"%d" % request.revision),
             ("ce_completion", envelope.completion.encode()),
             ("ce_correlationid", key),
-            ("ce_causationid", causation.encode()),
+            *((("ce_causationid", causation.encode()),) if causation else ()),
             *((("ce_commit", commit.encode()),) if commit else ()),
         )
         trace = sha256(f"franc trace {request.request_id}".encode()).hexdigest()[:32]

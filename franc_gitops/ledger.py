@@ -167,6 +167,12 @@ def decode(value: bytes) -> LedgerEntry:
         raise LedgerUnreadable(value) from error
 
 
+def change_of(request_id: str) -> str:
+    """Give the change number that is part of a request_id; nothing for a key that has none."""
+    start = request_id.find("CHG-")
+    return request_id[start : start + _CHANGE_LENGTH] if start >= 0 else ""
+
+
 class _Values:
     """request_id -> value, kept in a file once there are many; threads may share it."""
 
@@ -294,8 +300,7 @@ class Ledger:
         """Give all entries of some change numbers."""
         found: dict[str, list[LedgerEntry]] = defaultdict(list)
         for request_id in self._values if change_numbers else ():
-            start = request_id.find("CHG-")
-            if start >= 0 and request_id[start : start + _CHANGE_LENGTH] in change_numbers:
+            if change_of(request_id) in change_numbers:
                 entry = decode(self._values[request_id])
                 found[entry.change_number].append(entry)
         return found

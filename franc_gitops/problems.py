@@ -268,6 +268,18 @@ _ALL = (
         severity=Severity.WARNING,
     ),
     Code(
+        "FRN420",
+        "cannot be sent again",
+        "`replay` sends the same bytes again, or nothing. They are taken from the event log where the events still are, else made again from the request file as it was published, which git must have.",
+        "git fetch --unshallow; then franc-gitops replay CHG-2024-001234",
+    ),
+    Code(
+        "FRN421",
+        "cannot be adopted",
+        "`adopt` marks valid requests as published that the ledger does not know. One that is known, invalid or cancelled is refused.",
+        "franc-gitops status CHG-2024-001234",
+    ),
+    Code(
         "FRN430",
         "commit not signed",
         "Signed commits are required here (`require_signed_commits`), and the commit that last touched the file carries no signature. Whoever signs vouches for the file as it is then.",

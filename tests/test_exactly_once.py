@@ -6,6 +6,7 @@ doubled request. Without these counter-proofs the search would prove nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,19 +16,23 @@ from franc_gitops.errors import OutcomeUnknown
 from franc_gitops.eventlogs import Committed
 from franc_gitops.eventlogs.memory import Disturbance, MemoryCluster, MemoryEventLog
 from franc_gitops.ledger import Ledger
+from franc_gitops.pipeline.actions import Prepared
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
+from franc_gitops.pipeline.replay import Replay
 from tests.support.schedule import complaints, make_request, make_situation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from franc_gitops.eventlogs import Session, Target
+    from franc_gitops.ledger import LedgerEntry
     from franc_gitops.model import Position
-    from franc_gitops.pipeline.actions import Plan, Situation
+    from franc_gitops.pipeline.actions import Action, Plan, Situation
     from franc_gitops.pipeline.deliver import Delivery
 
 SEEDS = range(2000)
+REPLAY_SEEDS = range(400)
 BROKEN_SEEDS = range(6000)
 KEPT_SEEDS = range(400)
 MOVING = {"commits": 4, "steps": 900}
@@ -42,6 +47,36 @@ def test_no_schedule_loses_or_repeats_a_request() -> None:
 def test_no_schedule_loses_or_repeats_a_request_where_sessions_are_kept() -> None:
     """A session that nobody has fenced may commit what comes later without reading again."""
     assert complaints(KEPT_SEEDS, **MOVING) == []
+
+
+def test_no_schedule_replays_more_or_less_than_once() -> None:
+    """A replay sends each event once more, whole requests only, and the ledger says where."""
+    assert complaints(REPLAY_SEEDS, replayers=2) == []
+    assert complaints(REPLAY_SEEDS[:100], replayers=1, **MOVING) == []
+
+
+class ReplaysBlindly(Replay):
+    """Looks away from the ledger: after a lost answer it sends again what is out already."""
+
+    def _waiting(self, ledger: Ledger) -> list[LedgerEntry]:
+        return [entry for name in self._first if (entry := ledger.get(name)) is not None]
+
+
+class ReplaysWithoutRecord(Replay):
+    """Sends, and leaves the ledger as it is: nobody can know whether the events are out."""
+
+    def _action(self, entry: LedgerEntry) -> Action:
+        action = super()._action(entry)
+        return replace(action, prepared=Prepared(self._events[entry.request_id], entry))
+
+
+@pytest.mark.parametrize("broken", [ReplaysBlindly, ReplaysWithoutRecord])
+def test_a_replay_needs_the_ledger(broken: type[Replay]) -> None:
+    """With a replay that does not ask or tell the ledger, the search finds the third copy."""
+    assert any(
+        complaints(range(seed, seed + 50), replayers=2, replay_class=broken)
+        for seed in BROKEN_SEEDS[::50]
+    )
 
 
 class PlansWithoutReading(Publisher):

@@ -18,6 +18,8 @@ VERBS = (
     "plan",
     "publish",
     "watch",
+    "replay",
+    "adopt",
     "status",
     "events",
     "topics",

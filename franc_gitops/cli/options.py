@@ -14,6 +14,8 @@ Worktree = Annotated[
     bool,
     typer.Option("--worktree", help="Read the folder as it is, not a commit; no git needed."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask on a terminal.")]
 Strict = Annotated[bool, typer.Option("--strict", help="One error holds every file.")]
 AllowEmpty = Annotated[
     bool, typer.Option("--allow-empty", help="Exit with 0 if there is no request file at all.")

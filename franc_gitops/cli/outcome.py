@@ -52,6 +52,14 @@ def name_superseded(plan: Plan, invocation: Invocation) -> None:
         invocation.warn(f"published from a newer commit, and therefore left alone: {named}{also}")
 
 
+def name_pins(report: Report, settings: Settings, invocation: Invocation) -> None:
+    """Say which ledger is taken as ours from now on: a human should agree."""
+    for pin in report.new_pins:
+        where = f"{settings.status_dir}/.ledger.yaml"
+        kept = f"pinned in {where}" if report.written else f"not written to {where}"
+        invocation.warn(f"ledger {pin.topic} of cluster {pin.cluster_id} is new: {kept}")
+
+
 def code_of_plan(plan: Plan, *, fail_on_warnings: bool) -> Exit:
     """Give 1 for anything wrong with the requests; a request that waits for its time is fine."""
     wrong = any(problem.is_error or fail_on_warnings for problem in plan.problems)

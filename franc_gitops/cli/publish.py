@@ -124,10 +124,10 @@ def _run(run: Callable[[], Report], invocation: Invocation) -> Report:
 
 def _tell(report: Report, settings: Settings, invocation: Invocation) -> None:
     """Say in the guide's words how it went, then sum it up."""
-    from franc_gitops.cli.outcome import describe_report
+    from franc_gitops.cli.outcome import describe_report, name_pins
 
     if report.new_pins:
-        _tell_pins(report, settings, invocation)
+        name_pins(report, settings, invocation)
     if report.published:
         invocation.say(_success(report, settings))
     if report.failure is not None:
@@ -143,11 +143,3 @@ def _success(report: Report, settings: Settings) -> str:
     if settings.kafka_enabled:
         return f"{SUCCESS} ({requests})"
     return f"Completed: {requests} recorded in the embedded event log; nothing left this machine"
-
-
-def _tell_pins(report: Report, settings: Settings, invocation: Invocation) -> None:
-    """Say which ledger is taken as ours from now on: a human should agree."""
-    for pin in report.new_pins:
-        where = f"{settings.status_dir}/.ledger.yaml"
-        kept = f"pinned in {where}" if report.written else f"not written to {where}"
-        invocation.warn(f"ledger {pin.topic} of cluster {pin.cluster_id} is new: {kept}")

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.model import Lineage
 from franc_gitops.pipeline.signatures import Distrust
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, LedgerEntry
-    from franc_gitops.model import Phase, Problem, Provenance, Request, Snapshot, Validated
+    from franc_gitops.model import Event, Phase, Problem, Provenance, Request, Snapshot, Validated
 
 
 class Kind(StrEnum):
@@ -32,6 +32,16 @@ class Kind(StrEnum):
 
 
 SENDS = frozenset({Kind.PUBLISH, Kind.CANCEL})
+
+
+class Prepared(NamedTuple):
+    """What an action sends where that does not follow from a request and the situation.
+
+    `entry` is what the ledger then knows, but for where `events` stand.
+    """
+
+    events: tuple[Event, ...]
+    entry: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,8 @@ class Action:
     entry: LedgerEntry | None = None
     taken: frozenset[str] = frozenset()
     """Event ids of the same change number that the new events must not repeat."""
+    prepared: Prepared | None = None
+    """Exactly what is sent, for actions of `replay` and `adopt`."""
     newer: str = ""
     """The commit after this one that the ledger's entry is from, and that is not overridden."""
 
@@ -101,6 +113,13 @@ class Plan:
     comparison: Comparison
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
+    whole: Plan | None = None
+    """What `publish` would do, in the plan of another verb."""
+
+    @property
+    def everything(self) -> Plan:
+        """What `publish` would do at this commit: what status files are made from."""
+        return self.whole or self
 
     @property
     def commit(self) -> str:

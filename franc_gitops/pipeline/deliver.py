@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from franc_gitops.model import Event, Problem, Provenance, Request
-    from franc_gitops.pipeline.actions import Action, Plan, Situation
+    from franc_gitops.pipeline.actions import Action, Plan, Prepared, Situation
 
 LEDGER_TOPIC = "gitops.ledger"
 _FRAME_BYTES = 4096
@@ -43,11 +43,23 @@ def deliveries(plan: Plan, actions: Iterable[Action]) -> Iterator[Delivery]:
     """Make events and ledger records of actions that send."""
     refreshed: set[str] = set()
     for action in actions:
+        if action.prepared is not None:
+            yield _as_prepared(action, action.prepared)
+            continue
         made = events_of(action, plan.situation)
         record = _record(action, made, plan.situation, plan.problems_by_path.get(action.path, ()))
         others = () if action.path in refreshed else tuple(_refreshed(action.path, plan))
         refreshed.add(action.path)
         yield Delivery(action, made, record, others)
+
+
+def _as_prepared(action: Action, prepared: Prepared) -> Delivery:
+    """Send what `replay` or `adopt` has made, by the protocol that everything is sent by."""
+    entry = prepared.entry
+    rows = (
+        (made.event_type, made.event_id, made.topic, entry.timestamp) for made in prepared.events
+    )
+    return Delivery(action, prepared.events, unplaced(entry, rows), ())
 
 
 def events_of(action: Action, situation: Situation) -> tuple[Event, ...]:
@@ -76,19 +88,19 @@ def _record(
         raise ValueError(action)
     provenance = situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
     time = events.timestamp(provenance.time)
-    entry = _entry(action, action.request, provenance, situation, problems)
+    entry = known_after(action, action.request, provenance, situation, problems)
     rows = ((event.event_type, event.event_id, event.topic, time) for event in made)
     return unplaced(entry, rows)
 
 
-def _entry(
+def known_after(
     action: Action,
     request: Request,
     provenance: Provenance,
     situation: Situation,
     problems: Sequence[Problem],
 ) -> LedgerEntry:
-    """Say what is known of the request once it is sent; a cancellation keeps what was published."""
+    """Say what is known of a request once it is sent; a cancellation keeps what was published."""
     old = action.entry if action.kind is Kind.CANCEL else None
     return LedgerEntry(
         request_id=request.request_id,

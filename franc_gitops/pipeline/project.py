@@ -163,22 +163,26 @@ def unpublished_row(
 def published_row(entry: LedgerEntry, log_name: str) -> dict[str, Any]:
     """Give the entry of a request that the ledger knows."""
     embedded = log_name == "embedded"
-    task = entry.task or accept.task(
-        commit=entry.commit, path=entry.path, revision=entry.revision, cancel=entry.cancel
-    )
+    task = None if entry.completion == accept.ADOPTED else _task(entry)
     return {
         "request_id": entry.request_id,
         "type": entry.type,
         "change_number": entry.change_number,
         "revision": entry.revision,
         "phase": entry.phase.value,
-        "message": task["completion_message"],
+        "message": task["completion_message"] if task else accept.adoption_message(entry.commit),
         "commit": entry.commit or None,
         "digest": entry.digest,
         "log": log_name,
         "events": [_event_row(event._asdict(), embedded=embedded) for event in entry.events],
         "task": task,
     }
+
+
+def _task(entry: LedgerEntry) -> dict[str, Any]:
+    return entry.task or accept.task(
+        commit=entry.commit, path=entry.path, revision=entry.revision, cancel=entry.cancel
+    )
 
 
 def _event_row(event: dict[str, Any], *, embedded: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from franc_gitops.pipeline.project import entry_of, held, published_row, unpubli
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from franc_gitops.ledger import Ledger
+    from franc_gitops.ledger import Ledger, LedgerEntry
     from franc_gitops.pipeline.actions import Action, Plan
     from franc_gitops.pipeline.turn import Report
 
@@ -68,6 +68,12 @@ def rows_of_retired(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[
         entry = ledger.get(request_id) if request_id not in shown else None
         if entry is not None:
             yield {**published_row(entry, log_name), "path": entry.path}
+
+
+def rows_of_entries(entries: Iterable[LedgerEntry], log_name: str) -> Iterator[dict[str, Any]]:
+    """Give requests as the ledger knows them, with the path they were published from."""
+    for entry in entries:
+        yield {**published_row(entry, log_name), "path": entry.path}
 
 
 def _row(action: Action, plan: Plan, ledger: Ledger, log_name: str) -> dict[str, Any] | None:

@@ -203,6 +203,8 @@ class Pass:
     """Looks at the plan before anything is published or written; raises to refuse."""
     expectation: Expectation | None = None
     """The only plan that may be published; asked again whenever a pass plans again."""
+    purpose: Callable[[Plan, Ledger], Plan] | None = None
+    """Makes of what `publish` would do what is done instead: `replay` and `adopt` are passes."""
 
     def plan(self) -> Plan:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
@@ -221,7 +223,8 @@ class Pass:
 
     def run(self) -> Report:
         """Publish what is missing and write the status files."""
-        glance = self.repository.glance() if self.write_back and not self.expectation else None
+        is_usual = not self.expectation and not self.purpose
+        glance = self.repository.glance() if self.write_back and is_usual else None
         resting = self._find_rest(glance) if self.rests else None
         if resting is not None:
             return resting
@@ -247,7 +250,7 @@ class Pass:
                 raise
             failure, plan = error, self._last_plan
         report = Report(
-            plan,
+            plan.everything,
             self.publisher.ledger,
             self.identity.name,
             dict(self.publisher.published),
@@ -360,7 +363,8 @@ class Pass:
         return plan
 
     def _make(self, ledger: Ledger, comparison: Comparison) -> Plan:
-        self._last_plan = make_plan(self._situation, ledger, comparison)
+        plan = make_plan(self._situation, ledger, comparison)
+        self._last_plan = self.purpose(plan, ledger) if self.purpose else plan
         return self._last_plan
 
     def _write(self, report: Report, note: str) -> Report:
@@ -376,7 +380,8 @@ class Pass:
 
     def project(self, commit: str) -> Projection:
         """Project another commit and the ledger as it is now; what is to be sent is left out."""
-        plan = self._plan(self.repository.snapshot(commit), self.publisher.catch_up())
+        ledger = self.publisher.catch_up()
+        plan = self._plan(self.repository.snapshot(commit), ledger).everything
         unsent = frozenset(action.request_id for action in plan.sends)
         return _Projection(self, plan, unsent, is_exact=True)
 

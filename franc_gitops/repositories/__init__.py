@@ -46,6 +46,10 @@ class RequestRepository(Protocol):
         """Give the commit that last touched each path, in one walk for all of them."""
         ...
 
+    def describe(self, commits: Collection[str]) -> Mapping[str, Provenance]:
+        """Give committer time and author of the commits that are at hand."""
+        ...
+
     def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
         """Tell how commits stand to the snapshot's; without commits nothing is newer."""
         ...

@@ -71,6 +71,11 @@ class DirectoryRepository:
             for path in paths
         }
 
+    def describe(self, commits: Collection[str]) -> Mapping[str, Provenance]:
+        """A folder has no commits."""
+        del commits
+        return {}
+
     def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
         """A folder has no history: nothing is known to be newer."""
         del snapshot, commits

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from tests.support.project import Project
 
 
-def on_terminal(project: Project, *arguments: str, **variables: str) -> tuple[int, str]:
-    """Run with all standard streams on a terminal; give the exit code and what was shown."""
+def on_terminal(
+    project: Project, *arguments: str, answer: str = "", **variables: str
+) -> tuple[int, str]:
+    """Run with all standard streams on a terminal; give the exit code and what was shown.
+
+    `answer` is what a human types.
+    """
     controller, terminal = pty.openpty()
+    os.write(controller, answer.encode())
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=project.root,

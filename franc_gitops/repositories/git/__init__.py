@@ -21,8 +21,8 @@ from franc_gitops.model import UNKNOWN_PROVENANCE, Glance, Snapshot
 from franc_gitops.problems import problem
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
-from franc_gitops.repositories.git.history import find_provenance
-from franc_gitops.repositories.git.lineage import find_lineage
+from franc_gitops.repositories.git.history import describe, find_provenance
+from franc_gitops.repositories.git.lineage import find_lineage, present
 from franc_gitops.repositories.git.tree import Location, list_requests
 from franc_gitops.repositories.git.worktree import read_status, start_status
 from franc_gitops.repositories.names import SIZE_LIMIT, checked_requests_dir, shown
@@ -126,6 +126,10 @@ class GitRepository:
         present = [path for path in wanted if path in snapshot.files]
         found = find_provenance(self._git, snapshot.commit, self._requests_dir, present)
         return {path: found.get(path, UNKNOWN_PROVENANCE) for path in wanted}
+
+    def describe(self, commits: Collection[str]) -> Mapping[str, Provenance]:
+        """Give committer time and author of the commits that are at hand."""
+        return describe(self._git, sorted(present(self._git, commits)))
 
     def trace(self, snapshot: Snapshot, commits: Collection[str]) -> Lineage:
         """Tell which commits are newer than the snapshot's, and which are not at hand."""

@@ -59,7 +59,7 @@ def find_provenance(
     for way in (walk.look_at_newest, walk.look_at_touching):
         if left:
             left = way(left)
-    commits = _describe(git, sorted(set(walk.found.values())))
+    commits = describe(git, sorted(set(walk.found.values())))
     return {path: commits[walk.found[path]] for path in paths if path in walk.found}
 
 
@@ -192,7 +192,7 @@ def _skip_marks(name: bytes, answers: list[set[str]]) -> bytes:
     return name
 
 
-def _describe(git: Git, commits: Sequence[str]) -> dict[str, Provenance]:
+def describe(git: Git, commits: Sequence[str]) -> dict[str, Provenance]:
     """Give committer time and author of commits; an impossible time counts as 1970."""
     if not commits:
         return {}

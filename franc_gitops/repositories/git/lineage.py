@@ -26,15 +26,16 @@ def find_lineage(git: Git, start: str, commits: Collection[str]) -> Lineage:
     A descendant counts as newer only if a branch or tag leads to it: after a force-push the
     commits that were pushed away are often still in the clone.
     """
-    present = _present(git, commits)
-    after = _descendants(git, start, present)
+    known = present(git, commits)
+    after = _descendants(git, start, known)
     abandoned = _on_no_branch(git, after)
-    missing = frozenset(commits) - present
+    missing = frozenset(commits) - known
     time = _time(git, start) if missing else Lineage().time
     return Lineage(after - abandoned, abandoned, missing, time)
 
 
-def _present(git: Git, commits: Collection[str]) -> frozenset[str]:
+def present(git: Git, commits: Collection[str]) -> frozenset[str]:
+    """Give those of some ids that are commits at hand."""
     if not commits:
         return frozenset()
     asked = "".join(f"{commit}^{{commit}}\n" for commit in sorted(commits))

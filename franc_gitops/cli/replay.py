@@ -1,0 +1,113 @@
+"""`franc-gitops replay`: send what was sent once more, with the same ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from franc_gitops.cli import options
+from franc_gitops.cli.help import count, epilog, verb
+from franc_gitops.errors import Exit
+
+if TYPE_CHECKING:
+    from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.replay import Replay
+    from franc_gitops.pipeline.turn import Report
+
+app = verb()
+
+_NAMED = 5
+
+
+@app.command(
+    epilog=epilog(
+        {
+            "replay CHG-2024-001234": "all requests of one change, after a question",
+            "replay pop_CHG-2024-001234": "one of them",
+            "replay --dry-run CHG-2024-001234": "say what would be sent, and whether it can be",
+            "replay --yes -o json CHG-2024-001234": "for scripts",
+        },
+        Exit.OK,
+        Exit.USAGE,
+        Exit.UNREACHABLE,
+        Exit.PARTIAL,
+        Exit.WRITE_BACK,
+        Exit.FENCED,
+    )
+)
+def replay(
+    context: typer.Context,
+    wanted: Annotated[
+        list[str],
+        typer.Argument(metavar="CHG…", help="Change numbers or request ids."),
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="text|json|jsonl", help="Output format.")
+    ] = "text",
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    worktree: options.Worktree = False,
+) -> int:
+    """Send the events of published requests again, with the same ids and the same bytes.
+
+    What was sent last is sent: the last revision, or the cancellation after it. Consumers know
+    repeats by ce_id. The bytes come from the event log if they are still there, else from the
+    request file as it was published; if neither is at hand, nothing is sent at all.
+    """
+    from franc_gitops.cli.progress import progress_bar
+    from franc_gitops.pipeline.replay import Replay
+    from franc_gitops.pipeline.rows import rows_of_entries
+    from franc_gitops.reports import renderer
+    from franc_gitops.wiring import Choices, open_pass
+
+    invocation = context.obj
+    render = renderer("requests", output)
+    settings = invocation.settings()
+    with progress_bar(invocation, "sending again") as progress:
+        choices = Choices(worktree=worktree, progress=progress)
+        with open_pass(settings, choices) as turn:
+            purpose = Replay(wanted, turn.repository, turn.publisher.log, turn.envelope)
+            turn.purpose = purpose
+            if dry_run:
+                return _describe(turn.plan(), invocation)
+            turn.approve = lambda plan: _ask(plan, yes=yes)
+            report = turn.run()
+    rows = list(rows_of_entries(purpose.done(report.ledger), report.log_name))
+    invocation.write(render(rows, invocation.look()))
+    return _tell(report, purpose, invocation)
+
+
+def _describe(plan: Plan, invocation: Invocation) -> int:
+    """Name what would be sent; that it can be sent is known by then."""
+    for action in plan.sends:
+        invocation.write([f"{action.request_id}  {action.path}: {action.reason}\n"])
+    invocation.say(f"replay: would send {_size(plan)} again")
+    return Exit.OK
+
+
+def _size(plan: Plan) -> str:
+    events = sum(len(action.prepared.events) for action in plan.sends if action.prepared)
+    return f"{count(events, 'event')} of {count(len(plan.sends), 'request')}"
+
+
+def _ask(plan: Plan, *, yes: bool) -> None:
+    from franc_gitops.cli.confirmation import confirm
+
+    named = ", ".join(action.request_id for action in plan.sends[:_NAMED])
+    more = f" and {len(plan.sends) - _NAMED} more" if len(plan.sends) > _NAMED else ""
+    confirm(f"Send {_size(plan)} again ({named}{more})?", yes=yes)
+
+
+def _tell(report: Report, purpose: Replay, invocation: Invocation) -> int:
+    """Say how it went, and what is missing."""
+    done = len(purpose.done(report.ledger))
+    if report.failure is not None:
+        failure = report.failure
+        hint = "franc-gitops status -v shows where the events now are; send the others again"
+        invocation.fail(failure.message, hint=hint, code=failure.code)
+    left = purpose.left(report.ledger)
+    also = f", {left} not" if left else ""
+    invocation.say(f"replay: {count(done, 'request')} sent again{also}")
+    return report.failure.exit_code if report.failure else Exit.OK
