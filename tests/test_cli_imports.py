@@ -68,6 +68,8 @@ def imported(project: Project, *arguments: str) -> set[str]:
         ["new", "pop_deployment"],
         ["schema"],
         ["config", "show"],
+        ["plan", "--offline"],
+        ["plan", "--offline", "--base", "HEAD"],
     ],
 )
 def test_nothing_slow_is_imported_without_an_event_log(

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bench.corpus import request_text
+from franc_gitops.errors import RepositoryError
+from franc_gitops.repositories.git import GitRepository
 from tests.support.project import Project, new_project
-from tests.support.review import codes, publish, raised, review_of, told
+from tests.support.review import (
+    ID_ONE,
+    ID_THREE,
+    ID_TWO,
+    ONE,
+    THREE,
+    TWO,
+    A,
+    B,
+    C,
+    changed,
+    codes,
+    on_main,
+    publish,
+    raised,
+    review_of,
+    told,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tests.support.git import Content
+    from franc_gitops.model import SourceFile
 
-A, B, C = "requests/a.yaml", "requests/b.yaml", "requests/c.yaml"
-ONE, TWO, THREE = request_text(0), request_text(1), request_text(6)
-ID_ONE, ID_TWO, ID_THREE = (
-    "datacenter_CHG-2024-000000",
-    "pop_CHG-2024-000001",
-    "datacenter_CHG-2024-000006",
-)
 WRONG = ONE.replace("location", "locaton")
 
 
@@ -31,21 +44,6 @@ def project(tmp_path: Path) -> Project:
     made = new_project(tmp_path / "work")
     made.clone.commit({"README.md": "nothing yet"})
     return made
-
-
-def on_main(project: Project, files: dict[str, Content], *, published: bool = True) -> Project:
-    """Commit files on main, publish them if wanted, and begin a branch."""
-    project.clone.commit(files)
-    if published:
-        publish(project.root)
-    project.clone.git("checkout", "-q", "-b", "change")
-    return project
-
-
-def changed(project: Project, files: dict[str, Content]) -> Project:
-    """Commit files on the branch."""
-    project.clone.commit(files)
-    return project
 
 
 # --- what is shown --------------------------------------------------------------------------
@@ -209,3 +207,111 @@ def test_strict_shows_the_error_of_the_base_that_holds_the_change(project: Proje
     review = review_of(project.root, strict=True)
     assert told(review) == [("hold", ID_TWO)]
     assert {path for _, path in codes(review)} == {A}
+
+
+# --- what people and programs are told --------------------------------------------------------
+
+
+def test_text_shows_what_is_added_counts_the_rest_and_ends_in_the_digest(project: Project) -> None:
+    on_main(project, {A: ONE, C: WRONG}, published=False)
+    changed(project, {B: TWO})
+    done = project.run("plan", "--base", "main")
+    assert done.returncode == 0
+    digest = project.json("plan", "--base", "main")["digest"]
+    assert done.stdout.splitlines() == [
+        f"publish   {ID_TWO} (revision 1)  {B}: not published yet",
+        "base      1 more is pending on the base, which has 2 errors of its own",
+        f"digest    {digest}",
+    ]
+    head, base = project.clone.head[:12], project.clone.git("rev-parse", "main")[:12]
+    assert done.stderr == (
+        f"plan at {head} since main ({base}), embedded log: 1 to publish, 0 unchanged\n"
+    )
+
+
+def test_json_says_what_was_compared_and_what_is_left_out(project: Project) -> None:
+    on_main(project, {A: ONE, C: WRONG}, published=False)
+    plan = changed(project, {B: WRONG}).json("plan", "--base", "main", exit_code=1)
+    assert plan["base"] == {
+        "revision": "main",
+        "commit": project.clone.git("rev-parse", "main"),
+        "changed_files": 1,
+        "pending": 1,
+        "errors": 2,
+        "whole": True,
+    }
+    assert plan["log"] == "embedded"
+    assert {found["path"] for found in plan["problems"]} == {B}
+    assert [action["path"] for action in plan["actions"]] == [B]
+
+
+def test_a_deleted_file_is_seen_in_the_text(project: Project) -> None:
+    on_main(project, {A: ONE, C: THREE})
+    done = changed(project, {A: None}).run("plan", "--base", "main")
+    assert done.stdout.startswith(f"skip      {ID_ONE} (revision 1)  {A}: retired: ")
+    assert done.stderr.endswith(": 0 to publish, 0 unchanged, 1 no longer asked for\n")
+
+
+def test_a_change_of_no_request_file_says_so_and_is_fine(project: Project) -> None:
+    on_main(project, {A: ONE}, published=False)
+    changed(project, {"README.md": "only words"})
+    done = project.run("plan", "--base", "main", "--fail-on-changes")
+    assert done.returncode == 0
+    assert done.stdout.startswith("base      1 more is pending ")
+    assert done.stderr.endswith(": no request file differs, nothing is added\n")
+
+
+def test_a_change_to_files_that_hold_no_request_is_a_finding(project: Project) -> None:
+    on_main(project, {A: ONE})
+    assert changed(project, {B: "# later\n"}).run("plan", "--base", "main").returncode == 1
+
+
+def test_only_what_the_change_adds_counts_as_changes(project: Project) -> None:
+    on_main(project, {A: ONE}, published=False)
+    changed(project, {B: TWO.replace("user_id", "cancel: not wanted\nuser_id")})
+    assert project.run("plan", "--fail-on-changes").returncode == 3
+    assert project.run("plan", "--base", "main", "--fail-on-changes").returncode == 0
+
+
+def test_the_work_tree_is_compared_with_where_head_left_the_base(project: Project) -> None:
+    on_main(project, {A: ONE}, published=False)
+    changed(project, {B: TWO})
+    project.clone.write(C, THREE)
+    review = review_of(project.root, worktree=True)
+    assert told(review) == [("publish", ID_THREE), ("publish", ID_TWO)]
+    assert review.pending == 1
+
+
+def test_another_revision_than_head_is_compared(project: Project) -> None:
+    on_main(project, {A: ONE})
+    changed(project, {B: TWO})
+    project.clone.git("checkout", "-q", "main")
+    plan = project.json("plan", "--rev", "change", "--base", "main")
+    assert [action["request_id"] for action in plan["actions"]] == [ID_TWO]
+
+
+def test_a_folder_without_git_has_no_base(tmp_path: Path) -> None:
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests" / "a.yaml").write_text(ONE)
+    with pytest.raises(RepositoryError, match="so there is no base to compare with"):
+        review_of(tmp_path)
+
+
+def test_only_files_that_changed_are_read(project: Project, monkeypatch: Any) -> None:
+    """However many there are: 100,000 published files cost no more reading than these."""
+    on_main(project, {f"requests/{n}.yaml": request_text(n) for n in range(30)})
+    changed(project, {"requests/3.yaml": raised(3), "requests/4.yaml": None, A: request_text(99)})
+    read: list[str] = []
+    real = GitRepository.read
+
+    def counting(self: GitRepository, files: Iterable[SourceFile]) -> Iterator[Any]:
+        for file, content in real(self, files):
+            read.append(file.path)
+            yield file, content
+
+    monkeypatch.setattr(GitRepository, "read", counting)
+    assert len(told(review_of(project.root))) == 3
+    assert sorted(read) == ["requests/3.yaml", A]
+    read.clear()
+    review_of(project.root, offline=True)
+    assert sorted(read) == ["requests/3.yaml", "requests/3.yaml", "requests/4.yaml", A]

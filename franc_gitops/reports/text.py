@@ -109,13 +109,12 @@ def plan(planned: Planned, look: Look) -> Iterator[str]:
 
 def _left_on_base(review: Review) -> Iterator[str]:
     """Count what a change does not touch."""
-    counts = []
+    errors = f"{review.errors} {'error' if review.errors == 1 else 'errors'} of its own"
+    more = f"{review.pending} more {'is' if review.pending == 1 else 'are'} pending on the base"
     if review.pending:
-        counts.append(f"{review.pending} more {'is' if review.pending == 1 else 'are'} pending")
-    if review.errors:
-        counts.append(f"{review.errors} {'error' if review.errors == 1 else 'errors'} not shown")
-    if counts:
-        yield f"base      {', '.join(counts)} on the base, which this change does not touch\n"
+        yield f"base      {more}{f', which has {errors}' if review.errors else ''}\n"
+    elif review.errors:
+        yield f"base      the base has {errors}\n"
 
 
 def _action(action: Action, look: Look) -> str:

@@ -75,10 +75,10 @@ class Clone:
         message: str = "Change",
         seconds: int | None = None,
     ) -> str:
-        """Write files, commit everything there is, and give the commit's id."""
+        """Write files, commit all there is but the embedded log, and give the commit's id."""
         for path, content in (files or {}).items():
             self.write(path, content)
-        self.git("add", "--all", "--force")
+        self.git("add", "--all", "--force", "--", ".", ":(exclude).franc")
         options = ("--allow-empty", "--quiet", "-m", message)
         self.git("commit", *options, stdin=None, **self.next_date(seconds))
         return self.head

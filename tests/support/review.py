@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.review import Review
     from franc_gitops.pipeline.turn import Pass, Report
     from franc_gitops.settings import Settings
+    from tests.support.git import Content
+    from tests.support.project import Project
+
+A, B, C = "requests/a.yaml", "requests/b.yaml", "requests/c.yaml"
+ONE, TWO, THREE = request_text(0), request_text(1), request_text(6)
+ID_ONE, ID_TWO, ID_THREE = (
+    "datacenter_CHG-2024-000000",
+    "pop_CHG-2024-000001",
+    "datacenter_CHG-2024-000006",
+)
 
 
 def settings_of(root: Path, *, offline: bool = False) -> Settings:
@@ -28,6 +38,7 @@ def settings_of(root: Path, *, offline: bool = False) -> Settings:
 def opened(
     root: Path,
     *,
+    revision: str = "HEAD",
     offline: bool = False,
     strict: bool = False,
     worktree: bool = False,
@@ -35,7 +46,12 @@ def opened(
 ) -> Iterator[Pass]:
     """Open a pass as `plan` and `publish` do; no status file is written."""
     choices = Choices(
-        offline=offline, strict=strict, worktree=worktree, expect=expect, write_back=False
+        revision=revision,
+        offline=offline,
+        strict=strict,
+        worktree=worktree,
+        expect=expect,
+        write_back=False,
     )
     with open_pass(settings_of(root, offline=offline), choices) as turn:
         yield turn
@@ -79,3 +95,18 @@ def raised(number: int, revision: int = 2) -> str:
     """Give a request with other content and a revision of its own."""
     text = request_text(number).replace("New York Metro", "Newark").replace("Building", "House")
     return f"{text}revision: {revision}\n"
+
+
+def on_main(project: Project, files: dict[str, Content], *, published: bool = True) -> Project:
+    """Commit files on main, publish them if wanted, and begin a branch."""
+    project.clone.commit(files)
+    if published:
+        publish(project.root)
+    project.clone.git("checkout", "-q", "-b", "change")
+    return project
+
+
+def changed(project: Project, files: dict[str, Content]) -> Project:
+    """Commit files on the branch."""
+    project.clone.commit(files)
+    return project
