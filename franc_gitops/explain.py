@@ -117,7 +117,8 @@ def _setting_pages() -> Iterator[Page]:
         default = f"default: {key.default}" if key.default else "no default"
         allowed = key.form.schema.get("enum")
         words = f"\nallowed: {', '.join(map(str, allowed))}" if allowed else ""
-        yield Page(key.name, "a setting", text, default + words)
+        example = f"\n\n{key.form.example}" if key.form.example else ""
+        yield Page(key.name, "a setting", text, default + words + example)
     for secret in SECRETS.values():
         text = f"{secret.meaning} {secret.file_variable} may name a file that holds it. {_WHERE}"
         yield Page(secret.name, "a secret setting", text, f"{secret.variable}=…")

@@ -20,7 +20,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from franc_gitops.errors import EventLogRefused
-from franc_gitops.model import Phase
+from franc_gitops.model import FINAL_PHASES, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +36,10 @@ _SIMPLE = re.compile(
     rb'\{"v":%d,"documents":1,"blob":"([0-9a-f]+)","path":"([^"\\]*)",' % VERSION
 ).match
 """The beginning of a record whose file holds one request and has a name without escapes."""
+
+_PHASE = b'"phase":"'
+_FINAL = tuple(f'{phase}"'.encode() for phase in FINAL_PHASES)
+"""The first place of `_PHASE` is the field: texts before it have their quotes escaped."""
 
 _CHANGE_LENGTH = len("CHG-2024-000001")
 _IN_MEMORY_BYTES = 8 << 20
@@ -304,6 +308,14 @@ class Ledger:
                 entry = decode(self._values[request_id])
                 found[entry.change_number].append(entry)
         return found
+
+    def unfinished(self) -> Iterator[LedgerEntry]:
+        """Give the entries that are not final; only these are decoded."""
+        for value in map(self._values.__getitem__, self._values):
+            if not value.startswith(_FINAL, value.find(_PHASE) + len(_PHASE)):
+                entry = decode(value)
+                if not entry.phase.is_final:
+                    yield entry
 
     def compare(self, files: Mapping[str, str]) -> Comparison:
         """Sort files (path -> blob id) into known and unknown ones, without reading any."""

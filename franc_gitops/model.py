@@ -140,6 +140,7 @@ class Request:
     `own_fields` is the JSON fragment of the kind's own event fields in the guide's order
     (no braces); `digest` is `sha256:…` over what the request asks for, so that reformatting,
     renaming or rescheduling it changes nothing. `documents` is how many its file holds.
+    `claims` name what no other open request may touch (`kinds/claims.py`).
     """
 
     path: str
@@ -157,6 +158,7 @@ class Request:
     cancel: str | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
+    claims: tuple[str, ...] = ()
 
 
 class Provenance(NamedTuple):

@@ -227,6 +227,24 @@ _ALL = (
         "A request is known by type, change number and item, never by its file. Two places with the same one cannot both be sent.",
         "give one of them an `item`, or delete it",
     ),
+    Code(
+        "FRN302",
+        "touched by two open requests",
+        "Two requests that are open touch the same thing: an interface of a device, a data center, a PoP (`dc_name`, `pop_name`), compared as written. "
+        "Open is every request that is not Completed, Failed or Cancelled, whatever holds it, unpublished ones of the commit included; one with `cancel` is not. "
+        "If one of them is published, only the others are held, else all of them. "
+        "`validate`, which knows no ledger, takes for finished what the status files say is finished; with write_back: off it leaves this rule to `plan` and `publish`.",
+        "wrong: two new files that connect Gi0/1 of NYC-Core-SW01\nright: the second one when the first is finished, or both interfaces in one request",
+    ),
+    Code(
+        "FRN350",
+        "change number reused after completion",
+        "All that is known of the change number is finished, at least one request of it completed, and now another request has the same number. "
+        "Not meant are: a higher revision, a cancellation, what was committed together with what is completed or before it, and what stands in the same file as an earlier request of the change. "
+        "It is a warning and holds nothing, because a publisher that died halfway leaves the same picture. Only known in git, and to `plan` and `publish`.",
+        "wrong: pop.yaml under CHG-2024-001234, weeks after the device connection of that change was completed\nright: a change number of its own; or, if it belongs to the change, the same file",
+        severity=Severity.WARNING,
+    ),
     # --- 4xx lifecycle: requests against the ledger ---------------------------------------------
     Code(
         "FRN401",

@@ -6,6 +6,7 @@ same bytes. Nothing here reads or writes a file; `pipeline/writeback.py` does.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,19 @@ def render(
 def is_of(content: bytes, file: str) -> bool:
     """Tell the status file of a request file from anything else, another folder's included."""
     return content.startswith(f"{HEADER}file: {scalar(file)}\n".encode())
+
+
+_FINISHED = re.compile(
+    rb"^  - request_id: (\S+)\n    type: .*\n    change_number: .*\n    revision: .*\n"
+    rb"    phase: (?:Completed|Failed)\n(?:    (?!digest: ).*\n)*+    digest: (\S+)\n",
+    re.MULTILINE,
+)
+
+
+def finished(content: bytes, file: str) -> frozenset[tuple[str, str]]:
+    """Give request_id and digest of what a status file calls Completed or Failed."""
+    found = _FINISHED.findall(content) if is_of(content, file) else ()
+    return frozenset((request_id.decode(), digest.decode()) for request_id, digest in found)
 
 
 def _request_lines(request: Mapping[str, Any]) -> Iterator[str]:

@@ -13,18 +13,19 @@ from franc_gitops import pins
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import RepositoryError, SettingsError
 from franc_gitops.events import Envelope
+from franc_gitops.freeze import Calendar
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.publish import Publisher, no_progress
 from franc_gitops.pipeline.turn import Pass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from franc_gitops.eventlogs import EventLog
     from franc_gitops.eventlogs.kafka.probes import KafkaProbes
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
-    from franc_gitops.model import Pin
+    from franc_gitops.model import Pin, Request
     from franc_gitops.pipeline.publish import Progress
     from franc_gitops.pipeline.review import Base
     from franc_gitops.pipeline.signatures import SignatureCheck
@@ -44,6 +45,7 @@ class Choices:
     strict: bool = False
     offline: bool = False
     write_back: bool = True
+    ignore_freeze: bool = False
     progress: Progress = no_progress
 
 
@@ -79,7 +81,18 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
             signatures=open_signature_check(settings),
             offline=choices.offline,
             expectation=expectation,
+            freeze=Calendar() if choices.ignore_freeze else settings.freeze,
+            finished=_finished(settings) if choices.offline else lambda _: False,
         )
+
+
+def _finished(settings: Settings) -> Callable[[Request], bool]:
+    """Give what tells finished requests where no ledger does; without status files, all may be."""
+    if settings.write_back == "off":
+        return lambda _: True
+    from franc_gitops.pipeline.finished import FinishedByStatus
+
+    return FinishedByStatus(settings.root, settings.requests_dir, settings.status_dir)
 
 
 def open_signature_check(settings: Settings) -> SignatureCheck | None:

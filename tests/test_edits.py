@@ -23,7 +23,10 @@ def test_an_edit_does_what_the_table_says(edit: Edit, tmp_path: Path) -> None:
     planned = world.plan()
     assert world.publish() == edit.outcome
     assert (len(planned.sends) > 0) == (len(edit.outcome.events) > 0)
-    assert world.publish() == edit.outcome._replace(events=())
+    again = edit.outcome._replace(events=())
+    if edit.outcome.events and not edit.outcome.exit:
+        again = again._replace(codes="")  # a warning of what is published is told once
+    assert world.publish() == again
     if world.revision != "HEAD":
         world.revision = "HEAD"
         assert world.publish().events == ()

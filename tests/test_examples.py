@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "tests" / "examples"
-FILES = sorted(path for path in EXAMPLES.rglob("*.y*ml"))
+ACROSS = EXAMPLES / "across"
+FILES = sorted(path for path in EXAMPLES.rglob("*.y*ml") if ACROSS not in path.parents)
 VALID = [path for path in FILES if path.parent.name == "valid"]
 INVALID = [path for path in FILES if path.parent.name == "invalid"]
 CHECKS = Checks()

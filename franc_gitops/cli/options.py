@@ -17,6 +17,10 @@ Worktree = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask on a terminal.")]
 Strict = Annotated[bool, typer.Option("--strict", help="One error holds every file.")]
+IgnoreFreeze = Annotated[
+    bool,
+    typer.Option("--ignore-freeze", help="For emergencies: do as if there were no freeze."),
+]
 AllowEmpty = Annotated[
     bool, typer.Option("--allow-empty", help="Exit with 0 if there is no request file at all.")
 ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from franc_gitops.errors import Exit, UsageError
+from franc_gitops.model import Phase
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.pipeline.review import is_gone
 from franc_gitops.reports import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from franc_gitops.cli.invocation import Invocation
-    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.actions import Action, Plan
     from franc_gitops.pipeline.turn import Report
     from franc_gitops.reports import Planned
     from franc_gitops.settings import Settings
@@ -60,6 +61,18 @@ def name_pins(report: Report, settings: Settings, invocation: Invocation) -> Non
         invocation.warn(f"ledger {pin.topic} of cluster {pin.cluster_id} is new: {kept}")
 
 
+def warn_of_freeze(
+    actions: Iterable[Action], plan: Plan, settings: Settings, invocation: Invocation
+) -> None:
+    """Say which of the actions go out although it is a freeze: only with --ignore-freeze."""
+    from franc_gitops.pipeline.windows import frozen_sends
+
+    for frozen, sent in frozen_sends(actions, settings.freeze, plan.situation.now).items():
+        more = f" and {len(sent) - _NAMED} more" if len(sent) > _NAMED else ""
+        named = ", ".join(action.request_id for action in sent[:_NAMED])
+        invocation.warn(f"--ignore-freeze: {named}{more}, though {frozen}")
+
+
 def code_of_plan(plan: Plan, *, fail_on_warnings: bool) -> Exit:
     """Give 1 for anything wrong with the requests; a request that waits for its time is fine."""
     wrong = any(problem.is_error or fail_on_warnings for problem in plan.problems)
@@ -91,7 +104,7 @@ def _counts(plan: Plan) -> Iterator[str]:
     yield f"{counts[Kind.CANCEL]} to cancel" if counts[Kind.CANCEL] else ""
     yield f"{counts[Kind.SKIP] - left} unchanged"
     yield f"{left} no longer asked for" if left else ""
-    yield f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else ""
+    yield from _describe_held(plan)
     yield f"{counts[Kind.ORPHANED]} orphaned" if counts[Kind.ORPHANED] else ""
     yield NOTHING if plan.is_empty else ""
 
@@ -103,6 +116,18 @@ def name_log(log: str) -> str:
     return "embedded log" if log == "embedded" else f"log {log}"
 
 
+def _describe_held(plan: Plan) -> Iterator[str]:
+    """Tell what is held because it is wrong from what waits for its time."""
+    from franc_gitops.pipeline.windows import next_due
+
+    scheduled = sum(a.kind is Kind.HOLD and a.phase is Phase.SCHEDULED for a in plan.actions)
+    held = plan.counts.get(Kind.HOLD, 0) - scheduled
+    due = next_due(plan) if scheduled else None
+    yield f"{held} held" if held else ""
+    yield f"{scheduled} scheduled" if scheduled else ""
+    yield f"next due {due.isoformat()}" if due else ""
+
+
 def describe_report(report: Report) -> str:
     """Sum up in one line what a pass did."""
     plan, counts = report.plan, {kind: report.counts.get(kind, 0) for kind in Kind}
@@ -110,7 +135,7 @@ def describe_report(report: Report) -> str:
         f"{counts[Kind.PUBLISH]} published",
         f"{counts[Kind.CANCEL]} cancelled" if counts[Kind.CANCEL] else "",
         f"{counts[Kind.SKIP]} unchanged",
-        f"{counts[Kind.HOLD]} held" if counts[Kind.HOLD] else "",
+        *_describe_held(plan),
         f"{len(report.unsent)} still pending" if report.unsent else "",
         NOTHING if plan.is_empty else "",
     ]

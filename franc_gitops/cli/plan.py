@@ -57,6 +57,7 @@ def plan(
     ] = False,
     worktree: options.Worktree = False,
     strict: options.Strict = False,
+    ignore_freeze: options.IgnoreFreeze = False,
     fail_on_changes: Annotated[
         bool, typer.Option("--fail-on-changes", help="Exit with 3 if anything would be sent.")
     ] = False,
@@ -78,6 +79,7 @@ def plan(
         describe_plan,
         name_superseded,
         name_uncommitted,
+        warn_of_freeze,
     )
     from franc_gitops.cli.outputs import open_outputs
     from franc_gitops.wiring import Choices, open_base, open_pass
@@ -86,7 +88,12 @@ def plan(
     outputs = open_outputs("plan", output, invocation, max_length)
     settings = invocation.settings(offline=offline)
     choices = Choices(
-        revision=rev, worktree=worktree, strict=strict, offline=offline, write_back=False
+        revision=rev,
+        worktree=worktree,
+        strict=strict,
+        offline=offline,
+        write_back=False,
+        ignore_freeze=ignore_freeze,
     )
     with ExitStack() as stack:
         began = None if base is None else stack.enter_context(open_base(settings, base, rev))
@@ -94,6 +101,7 @@ def plan(
         check_files(planned.plan, settings, allow_empty=allow_empty)
         name_uncommitted(planned.plan, invocation)
         name_superseded(planned.plan, invocation)
+        warn_of_freeze(planned.plan.sends, planned.plan, settings, invocation)
         _name_lack_of_history(planned, invocation)
         outputs.write(planned, settings.root)
     invocation.say(describe_plan(planned))

@@ -33,6 +33,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
             "publish --expect sha256:…": "send what was reviewed, or nothing",
             "publish -o github": "annotations and a summary in a workflow",
             "publish --strict": "send nothing if any file has an error",
+            "publish --ignore-freeze": "publish in spite of a freeze, in an emergency",
             "publish --accept-ledger": "publish to a ledger that is not the pinned one",
         },
         Exit.OK,
@@ -52,6 +53,7 @@ def publish(
     rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
     strict: options.Strict = False,
+    ignore_freeze: options.IgnoreFreeze = False,
     expect: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +80,7 @@ def publish(
         code_of_report,
         name_superseded,
         name_uncommitted,
+        warn_of_freeze,
     )
     from franc_gitops.cli.outputs import open_outputs
     from franc_gitops.cli.progress import progress_bar
@@ -92,6 +95,7 @@ def publish(
             revision=rev,
             worktree=worktree,
             strict=strict,
+            ignore_freeze=ignore_freeze,
             accept_ledger=accept_ledger,
             expect=expect,
             progress=progress,
@@ -101,6 +105,7 @@ def publish(
             report = _run(turn.run, invocation)
     name_uncommitted(report.plan, invocation)
     name_superseded(report.plan, invocation)
+    warn_of_freeze(report.published.values(), report.plan, settings, invocation)
     done = Done(report)
     try:
         outputs.write(done, settings.root)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from franc_gitops.cli.invocation import Invocation
-    from franc_gitops.model import Problem, SourceFile, Validated
+    from franc_gitops.model import Problem, Request, SourceFile, Validated
     from franc_gitops.repositories.given import RequestFiles
     from franc_gitops.settings import Settings
 
@@ -111,14 +111,31 @@ def _validate(found: RequestFiles, settings: Settings, invocation: Invocation) -
     """Judge each file, then hold the requests against each other."""
     from franc_gitops.cli.progress import progress_bar
     from franc_gitops.pipeline.checks import Checks
-    from franc_gitops.pipeline.validate import FileValidator, find_repeated
+    from franc_gitops.pipeline.validate import FileValidator
 
     with progress_bar(invocation, "validating") as progress:
         judge = FileValidator(found.read, Checks(settings.rules), _counting(progress, found))
         validated = judge(found.files)
-    problems = [*found.problems, *validated.problems, *find_repeated(validated.requests)]
+    across = _hold_against_each_other(validated.requests, found, settings)
+    problems = [*found.problems, *validated.problems, *across]
     problems.sort(key=lambda problem: problem.sort_key)
     return replace(validated, problems=tuple(problems))
+
+
+def _hold_against_each_other(
+    requests: Sequence[Request], found: RequestFiles, settings: Settings
+) -> Iterator[Problem]:
+    """Find what stands twice; which requests are finished is known from status files only."""
+    from franc_gitops.pipeline.validate import find_repeated
+
+    yield from find_repeated(requests)
+    if len(requests) > 1 and settings.write_back != "off":
+        from franc_gitops.pipeline.conflicts import conflicts_among
+        from franc_gitops.pipeline.finished import FinishedByStatus
+        from franc_gitops.pipeline.open_requests import Claims
+
+        finished = FinishedByStatus(settings.root, settings.requests_dir, settings.status_dir)
+        yield from conflicts_among(requests, finished, Claims(found.read).locate)
 
 
 def _counting(progress: Callable[[int, int], None], found: RequestFiles) -> Callable[[int], None]:

@@ -22,4 +22,5 @@ KIND = Kind(
         "location": "New York Metro",
         "design_pattern": "Spine-Leaf",
     },
+    claims=(("dc_name",),),
 )

@@ -104,6 +104,7 @@ KIND = Kind(
             {"name": "Gi0/2", "speed": "1 Gbit", "role": "data", "vpc_group": "vPC-1"},
         ],
     },
+    claims=(("device_name", "interfaces.name"),),
     complete=_complete,
     inspect=_inspect,
 )

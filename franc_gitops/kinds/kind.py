@@ -26,7 +26,9 @@ def _nothing(fields: Fields) -> Iterable[Finding]:
 class Kind:
     """One type of request.
 
-    `own` are its fields in the event's order. `complete` derives what may be left out.
+    `own` are its fields in the event's order. `claims` are what an open request has for itself
+    (see `claims.py`): each names fields whose values together name one thing, a member of rows
+    as in `interfaces.name`. `complete` derives what may be left out.
     `inspect` finds what is wrong, or worth a warning, between fields; it is given whatever
     stands in the file and passes over what is not as it should be.
     """
@@ -39,6 +41,7 @@ class Kind:
     topic: str
     own: tuple[Field, ...]
     example: Mapping[str, object]
+    claims: tuple[tuple[str, ...], ...] = ()
     complete: Callable[[Fields], Fields] = _as_it_is
     inspect: Callable[[Fields], Iterable[Finding]] = _nothing
 

@@ -24,4 +24,5 @@ KIND = Kind(
         "design_pattern": "Hub-Spoke",
         "provider": "Equinix",
     },
+    claims=(("pop_name",),),
 )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from franc_gitops.freeze import Calendar
 from franc_gitops.model import Lineage
 from franc_gitops.pipeline.signatures import Distrust
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, LedgerEntry
     from franc_gitops.model import Event, Phase, Problem, Provenance, Request, Snapshot, Validated
+    from franc_gitops.pipeline.conflicts import Locate
+    from franc_gitops.pipeline.open_requests import OpenRequest
 
 
 class Kind(StrEnum):
@@ -84,6 +87,10 @@ def _no_lineage(_commits: frozenset[str], /) -> Lineage:
     return Lineage()
 
 
+def _unknown(_request: Request, /) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a plan depends on, but for the ledger."""
@@ -99,6 +106,19 @@ class Situation:
     trace: Callable[[frozenset[str]], Lineage] = field(default=_no_lineage, compare=False)
     """Tells how commits of the ledger stand to the one that is planned."""
     distrust: Distrust = field(default_factory=Distrust)
+    freeze: Calendar = field(default_factory=Calendar)
+    """When nothing new is published."""
+    published: Mapping[str, OpenRequest] = field(default_factory=dict)
+    """What is published and not finished, by request_id, with what it claims."""
+    locate: Locate | None = field(default=None, compare=False)
+    """Finds the line of a claim in the content of the snapshot, which never changes."""
+    finished: Callable[[Request], bool] = field(default=_unknown, compare=False)
+    """Tells from elsewhere than the ledger that a request is finished, where none is read."""
+
+    @property
+    def tracks(self) -> bool:
+        """Whether what is published may be unfinished; the publisher completes it otherwise."""
+        return self.envelope.completion != "accept"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from franc_gitops import kinds
+from franc_gitops.kinds.claims import compile_claims
 from franc_gitops.kinds.common import COMMON, inspect_window, read_time
 from franc_gitops.kinds.fields import accept_mapping, encode_mapping, explain_mapping
 from franc_gitops.model import Request, Severity
@@ -99,6 +100,7 @@ class _KindChecks:
         self.fields = (kinds.type_field(kind.type), *common, *own)
         self.accepts = accept_mapping(self.fields)
         self.encode = encode_mapping(own)
+        self.claims = compile_claims(kind)
 
     def check(self, document: Document, documents: int) -> tuple[Request | None, list[Finding]]:
         """Give the request, or None, and what was found."""
@@ -140,6 +142,7 @@ class _KindChecks:
             get("cancel"),
             read_time(get("not_before")),
             read_time(get("not_after")),
+            self.claims(document.fields),
         )
 
 

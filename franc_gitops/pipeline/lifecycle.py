@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.events import timestamp
 from franc_gitops.model import Phase
 from franc_gitops.pipeline.actions import Action, Kind
+from franc_gitops.pipeline.windows import wait_for_window
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
@@ -104,13 +105,9 @@ def _judge_cancel(request: Request, entry: LedgerEntry | None) -> Verdict:
 
 def _judge_new(request: Request, situation: Situation, entry: LedgerEntry | None = None) -> Verdict:
     """Publish a request that is new, or new in this revision, if it is time."""
-    now = situation.now
-    if request.not_before is not None and now < request.not_before:
-        reason = f"scheduled: not before {request.not_before.isoformat()}"
-        return _act(Kind.HOLD, request, entry, Phase.SCHEDULED, reason), None
-    if request.not_after is not None and now > request.not_after:
-        reason = f"its window closed at {request.not_after.isoformat()}; set a new `not_after`"
-        return _act(Kind.HOLD, request, entry, Phase.SCHEDULED, reason), None
+    wait = wait_for_window(request, situation.now, situation.freeze)
+    if wait is not None:
+        return _act(Kind.HOLD, request, entry, Phase.SCHEDULED, wait.reason), None
     reason = (
         f"revision {request.revision} follows {entry.revision}" if entry else "not published yet"
     )

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
 from franc_gitops.pipeline.actions import Action, Kind, Plan
+from franc_gitops.pipeline.conflicts import conflicts, made_twice
 from franc_gitops.pipeline.deliver import events_of, size_problems
 from franc_gitops.pipeline.identity import copy_problems, repeated_requests
 from franc_gitops.pipeline.lifecycle import give_way, judge
+from franc_gitops.pipeline.open_requests import at_its_beginning, open_requests
+from franc_gitops.pipeline.reuse import reuse_problems
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Comparison, Ledger, LedgerEntry
     from franc_gitops.model import Problem, Request
     from franc_gitops.pipeline.actions import Situation
+    from franc_gitops.pipeline.reuse import Family
 
 
 def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> Plan:
@@ -38,18 +43,21 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
         for r in requests
     ]
     verdicts = give_way(judged, situation)
+    distrusted = list(situation.distrust.about(action for action, _ in verdicts))
     problems = [
         *(p for p in situation.validated.problems if p.path in comparison.unknown),
         *situation.snapshot.problems,
         *copy_problems(comparison),
         *(found for _, found in repeated),
         *(found for _, found in verdicts if found),
-        *situation.distrust.about(action for action, _ in verdicts),
+        *distrusted,
     ]
-    bad = {p.path for p in problems if p.is_error}
-    actions = _name_events([a for a, _ in verdicts], ledger, situation, bad)
-    problems += list(_too_large([a for a in actions if a.path not in bad], problems, situation))
-    bad = {p.path for p in problems if p.is_error}
+    decided = [action for action, _ in verdicts]
+    family = _family(decided, ledger)
+    problems += reuse_problems(decided, family, situation.provenance)
+    claiming = _claiming(decided, strangers, _bad(distrusted))
+    actions, problems = _hold_each_other(decided, claiming, problems, family, situation)
+    bad = _bad(problems)
     orphans = list(_older(_orphans(requests, ledger, comparison, bad), situation))
     problems += map(_orphan_problem, orphans)
     actions = [_hold(action, bad, strict=situation.strict) for action in actions]
@@ -57,6 +65,59 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     actions.sort(key=_sending_order(situation))
     problems.sort(key=lambda p: p.sort_key)
     return Plan(situation, comparison, tuple(actions), tuple(problems))
+
+
+def _hold_each_other(
+    decided: list[Action],
+    claiming: Sequence[Action],
+    problems: list[Problem],
+    family: Family,
+    situation: Situation,
+) -> tuple[list[Action], list[Problem]]:
+    """Add what requests do to each other: conflicts, shared event ids, records too large.
+
+    What is held goes on claiming what it has published, so it may hold others in its turn.
+    """
+    held = _bad(problems)
+    while True:
+        found = [*problems, *_conflicts(claiming, situation, held)]
+        bad = _bad(found)
+        actions = _name_events(decided, family, situation, bad)
+        found += list(_too_large([a for a in actions if a.path not in bad], found, situation))
+        if not situation.tracks or _bad(found) <= held:
+            return actions, found
+        held = _bad(found)
+
+
+def _claiming(
+    decided: list[Action], strangers: set[Request], distrusted: set[str]
+) -> Sequence[Action]:
+    """Leave out what must not stand in anybody's way: mistaken for another, or not trusted."""
+    if not strangers and not distrusted:
+        return decided
+    return [a for a in decided if a.request not in strangers and a.path not in distrusted]
+
+
+def _conflicts(
+    claiming: Sequence[Action], situation: Situation, held: set[str]
+) -> Iterable[Problem]:
+    new = (action.request.claims for action in claiming if action.request)
+    twice = made_twice(chain(new, (one.claims for one in situation.published.values())))
+    if not twice:
+        return ()
+    opened = open_requests(claiming, situation, held, twice)
+    return conflicts(opened, situation.locate or at_its_beginning)
+
+
+def _bad(problems: Iterable[Problem]) -> set[str]:
+    return {problem.path for problem in problems if problem.is_error}
+
+
+def _family(actions: Iterable[Action], ledger: Ledger) -> Family:
+    """Give all that the ledger knows of the change numbers that something may be sent of."""
+    waiting = {Kind.PUBLISH, Kind.CANCEL, Kind.HOLD} if len(ledger) else set()
+    numbers = {a.request.change_number for a in actions if a.request and a.kind in waiting}
+    return ledger.of_changes(numbers) if numbers else {}
 
 
 def _too_large(
@@ -153,16 +214,15 @@ def _sending_order(
 
 
 def _name_events(
-    actions: list[Action], ledger: Ledger, situation: Situation, bad: set[str]
+    actions: list[Action], family: Family, situation: Situation, bad: set[str]
 ) -> list[Action]:
     """Tell requests that share a change number which event ids are taken, in a stable order."""
     sending = [a.request for a in actions if a.sends and a.path not in bad and a.request]
     numbers = Counter(request.change_number for request in sending)
-    known = ledger.of_changes(set(numbers)) if len(ledger) else {}
     taken = {
-        number: {event.event_id for entry in known.get(number, ()) for event in entry.events}
+        number: {event.event_id for entry in family.get(number, ()) for event in entry.events}
         for number, count in numbers.items()
-        if count > 1 or number in known
+        if count > 1 or number in family
     }
     if not taken:
         return actions

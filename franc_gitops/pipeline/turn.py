@@ -21,9 +21,11 @@ from franc_gitops.errors import (
     RepositoryError,
     WriteBackFailed,
 )
+from franc_gitops.freeze import Calendar
 from franc_gitops.model import Snapshot, SourceFile, Validated
 from franc_gitops.pipeline import offline, rest, review
 from franc_gitops.pipeline.actions import Kind, Plan, Situation
+from franc_gitops.pipeline.open_requests import Claims
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.project import project
 from franc_gitops.pipeline.signatures import Distrust, find_distrust
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from franc_gitops.errors import FrancError
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, Ledger
-    from franc_gitops.model import Glance, LogIdentity, Pin, Provenance, Written
+    from franc_gitops.model import Glance, LogIdentity, Pin, Provenance, Request, Written
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.expectation import Expectation
     from franc_gitops.pipeline.guard import Guard
@@ -199,12 +201,19 @@ class Pass:
     """Whether it sends; a standby only looks, and writes the status of what others sent."""
     rests: bool = True
     """Whether it ends at once where nothing has moved; a loop knows that, and needs the ledger."""
+    freeze: Calendar = field(default_factory=Calendar)
+    finished: Callable[[Request], bool] = field(default=lambda _: False)
+    """Tells offline which requests are finished: these are in nobody's way."""
     approve: Callable[[Plan], None] = field(default=lambda _: None)
     """Looks at the plan before anything is published or written; raises to refuse."""
     expectation: Expectation | None = None
     """The only plan that may be published; asked again whenever a pass plans again."""
     purpose: Callable[[Plan, Ledger], Plan] | None = None
     """Makes of what `publish` would do what is done instead: `replay` and `adopt` are passes."""
+
+    def __post_init__(self) -> None:
+        """Read claims where requests are read."""
+        self._claims = Claims(self.repository.read)
 
     def plan(self) -> Plan:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
@@ -319,6 +328,8 @@ class Pass:
             self.clock.now(),
             self.identity.max_record_bytes,
             strict=self.strict,
+            freeze=self.freeze,
+            finished=self.finished,
             trace=partial(self.repository.trace, snapshot),
             distrust=self._distrust(snapshot, provenance),
         )
@@ -338,7 +349,7 @@ class Pass:
             provenance=provenance,
             distrust=self._distrust(before, provenance),
         )
-        return make_plan(situation, ledger, comparison)
+        return make_plan(self._with_claims(situation, ledger, comparison), ledger, comparison)
 
     def _review_offline(self, base: Base, before: Snapshot, after: Snapshot) -> Review:
         """Hold the changed files against what they were; nothing else is read."""
@@ -363,9 +374,19 @@ class Pass:
         return plan
 
     def _make(self, ledger: Ledger, comparison: Comparison) -> Plan:
-        plan = make_plan(self._situation, ledger, comparison)
+        situation = self._with_claims(self._situation, ledger, comparison)
+        plan = make_plan(situation, ledger, comparison)
         self._last_plan = self.purpose(plan, ledger) if self.purpose else plan
         return self._last_plan
+
+    def _with_claims(
+        self, situation: Situation, ledger: Ledger, comparison: Comparison
+    ) -> Situation:
+        """Add what published requests still claim, if anything is there to claim it, too."""
+        requests, published = situation.validated.requests, {}
+        if situation.tracks and requests:
+            published = self._claims.published(ledger, comparison, requests)
+        return replace(situation, published=published, locate=self._claims.locate)
 
     def _write(self, report: Report, note: str) -> Report:
         if self.write_back is None:

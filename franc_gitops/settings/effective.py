@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from franc_gitops.freeze import Calendar
 from franc_gitops.settings.kafka import ENABLED, TOPIC_PREFIX, Variable, variables
 from franc_gitops.settings.model import KEYS
 from franc_gitops.settings.secrets import SECRETS
@@ -43,7 +44,9 @@ def effective(settings: Settings) -> Iterator[Effective]:
 
 
 def _plain(value: object) -> object:
-    """Write rules and pins as they stand in the file."""
+    """Write rules, freezes and pins as they stand in the file."""
+    if isinstance(value, Calendar):
+        return [dict(entry.written) for entry in value.entries] or None
     if isinstance(value, dict):
         return _plain_rules(value)
     if isinstance(value, tuple):

@@ -31,10 +31,14 @@ class Unfit(Exception):
 
 
 class Form(NamedTuple):
-    """One kind of value: `read` turns what was written into the value or raises Unfit."""
+    """One kind of value: `read` turns what was written into the value or raises Unfit.
+
+    `example` shows how it is written in the file, where that is not plain.
+    """
 
     read: Callable[[Value], Any]
     schema: Mapping[str, Any]
+    example: str = ""
 
 
 def one_of(*today: str, later: tuple[str, ...] = ()) -> Form:

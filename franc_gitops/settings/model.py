@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from franc_gitops.freeze import Calendar
 from franc_gitops.settings.forms import (
     COMMIT_URL,
     FOLDER,
@@ -20,6 +21,7 @@ from franc_gitops.settings.forms import (
     one_of,
     text,
 )
+from franc_gitops.settings.freezes import FREEZES
 from franc_gitops.settings.rules import RULES
 
 if TYPE_CHECKING:
@@ -141,6 +143,14 @@ class Settings:
             RULES, "Allowed values per field: a list, or a pattern that the whole value matches."
         ),
     )
+    freeze: Calendar = field(
+        default_factory=Calendar,
+        metadata=_about(
+            FREEZES,
+            "Times in which nothing new is published: requests are held as Scheduled until the "
+            "end. Cancellations go out all the same; `publish --ignore-freeze` is for emergencies.",
+        ),
+    )
 
     interval: float = _key(
         300.0,
@@ -189,6 +199,5 @@ LATER: Mapping[str, str] = {
     "status_branch": "write-back by push",
     "commit_author": "write-back by commit",
     "commit_message": "write-back by commit",
-    "freeze": "the freeze calendar",
 }
 """Settings that have a name and a meaning in the contract but do nothing in this version."""

@@ -124,10 +124,32 @@ def window_set(world: World) -> None:
     world.commit({"a.yaml": text(not_before="2099-01-01T00:00:00Z")})
 
 
-@edit("Content", "another `change_number`, `type` or `item`: that is another request", *PUBLISHED)
+@edit("Content", "another `change_number`: that is another request", *PUBLISHED)
+def change_number_changed(world: World) -> None:
+    published(world)
+    world.commit({"a.yaml": text(change_number="CHG-2024-000002")})
+
+
+@edit(
+    "Content",
+    "another `type` or `item` of the completed change: another request, and a warning",
+    *PUBLISHED,
+    codes="FRN350",
+)
 def identity_changed(world: World) -> None:
     published(world)
     world.commit({"a.yaml": text(item="second")})
+
+
+@edit(
+    "Content",
+    "a second new request for the same interface, data center or PoP: both are held",
+    phase="Rejected",
+    exit_code=1,
+    codes="FRN302",
+)
+def second_request_for_the_same(world: World) -> None:
+    world.commit({**A, "b.yaml": text(change_number="CHG-2024-000002")})
 
 
 @edit("Content", "a published file made invalid", phase="Rejected", exit_code=1, codes="FRN202")
@@ -263,8 +285,18 @@ def original_of_a_copy(world: World) -> None:
     world.path = "a.yaml"
 
 
+@edit("Name and place", "copy of a published file under another change number", *PUBLISHED)
+def copied_for_another_change(world: World) -> None:
+    published(world)
+    world.path = "copy.yaml"
+    world.commit({"copy.yaml": text(change_number="CHG-2024-000002")})
+
+
 @edit(
-    "Name and place", "copy of a published file under another change number or `item`", *PUBLISHED
+    "Name and place",
+    "copy of a published file under another `item` of its completed change: a warning",
+    *PUBLISHED,
+    codes="FRN350",
 )
 def copied_for_another_request(world: World) -> None:
     published(world)
@@ -703,7 +735,7 @@ def three_merges_one_job(world: World) -> None:
     published(world, z=OTHER)
     for name in "cba":
         world.git("switch", "--quiet", "--create", name)
-        world.commit({f"{name}.yaml": text(item=name)})
+        world.commit({f"{name}.yaml": text(item=name, dc_name=f"NYC-DC-{name}")})
         world.git("switch", "--quiet", "main")
         world.clone.merge(name)
 

@@ -1,0 +1,399 @@
+"""When requests go out: their own windows, the freeze calendar, and the way around it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.corpus import request_text
+from franc_gitops.errors import SettingsError
+from franc_gitops.freeze import Calendar
+from franc_gitops.ledger import Ledger
+from franc_gitops.model import Phase, Request
+from franc_gitops.pipeline.plan import make_plan
+from franc_gitops.pipeline.windows import next_due, wait_for_window
+from franc_gitops.settings import FILE_NAME, Settings, load_settings
+from franc_gitops.settings.schema import configuration_schema
+from tests.support.project import Project, new_project
+from tests.support.schedule import NOW, make_request, make_situation
+from tests.test_plan import EDITED, ONE, World, outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from franc_gitops.model import Value
+    from franc_gitops.pipeline.actions import Plan
+
+WEEKEND: dict[str, Value] = {
+    "reason": "weekend",
+    "from": "Fri 18:00",
+    "until": "Mon 06:00",
+    "time_zone": "Europe/Berlin",
+}
+FOR_EVER = "[{reason: migration, from: 2020-01-01T00:00:00Z, until: 2999-01-01T00:00:00Z}]"
+
+
+def read(*entries: dict[str, Value] | object) -> Calendar:
+    """Read a calendar as it stands in the settings."""
+    from franc_gitops.settings.freezes import FREEZES
+
+    found: Calendar = FREEZES.read(list(entries))  # type: ignore[arg-type]
+    return found
+
+
+def freeze(begin: str, end: str, **more: Value) -> dict[str, Value]:
+    return {"reason": "maintenance", "from": begin, "until": end, **more}
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def end_of(calendar: Calendar, text: str, kind: str = "pop_deployment") -> str | None:
+    """Tell until when a moment is frozen, in UTC."""
+    frozen = calendar.frozen(kind, moment(text))
+    return frozen.until.astimezone(UTC).isoformat() if frozen and frozen.until else None
+
+
+# --- the calendar -------------------------------------------------------------------------------
+
+
+def test_a_freeze_holds_from_its_beginning_to_before_its_end() -> None:
+    calendar = read(freeze("2026-12-20T18:00:00+01:00", "2026-12-21T06:00:00Z"))
+    assert end_of(calendar, "2026-12-20T16:59:59.999999+00:00") is None
+    assert end_of(calendar, "2026-12-20T17:00:00+00:00") == "2026-12-21T06:00:00+00:00"
+    assert end_of(calendar, "2026-12-21T05:59:59.999999+00:00")
+    assert end_of(calendar, "2026-12-21T06:00:00+00:00") is None
+
+
+def test_a_freeze_of_days_includes_the_last_one() -> None:
+    calendar = read(freeze("2026-12-24", "2026-12-26", time_zone="Europe/Berlin"))
+    assert end_of(calendar, "2026-12-23T22:59:59+00:00") is None
+    assert end_of(calendar, "2026-12-23T23:00:00+00:00") == "2026-12-26T23:00:00+00:00"
+    assert end_of(read(freeze("2026-12-24", "2026-12-24", time_zone="UTC")), "2026-12-24T12:00Z")
+
+
+def test_a_weekly_freeze_holds_every_week_by_the_clocks_of_its_zone() -> None:
+    calendar = read(WEEKEND)
+    for week in range(60):  # 18:00 in Berlin, whatever that is in UTC
+        friday = moment("2026-01-02T18:00:00+01:00").replace(tzinfo=None) + timedelta(weeks=week)
+        begin, end = local(friday), local(friday + timedelta(days=2, hours=12))
+        assert calendar.frozen("x", begin - timedelta(microseconds=1)) is None
+        for inside in (begin, begin + timedelta(days=1), end - timedelta(microseconds=1)):
+            frozen = calendar.frozen("x", inside)
+            assert frozen is not None
+            assert frozen.until is not None
+            assert frozen.until.astimezone(UTC) == end
+        assert calendar.frozen("x", end) is None
+
+
+def local(clock: datetime) -> datetime:
+    """Give the moment in UTC at which the clocks in Berlin show something."""
+    from zoneinfo import ZoneInfo
+
+    return clock.replace(tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+
+
+def test_a_weekly_freeze_may_last_nearly_a_week_or_a_few_hours() -> None:
+    nearly = read(freeze("Wed 12:00", "Wed 10:00", time_zone="UTC"))  # 2026-07-01 is a Wednesday
+    assert end_of(nearly, "2026-07-01T11:00:00+00:00") is None
+    assert end_of(nearly, "2026-07-01T09:00:00+00:00") == "2026-07-01T10:00:00+00:00"
+    assert end_of(nearly, "2026-07-01T12:00:00+00:00") == "2026-07-08T10:00:00+00:00"
+    hours = read(freeze("Wed 10:00", "Wed 12:00", time_zone="UTC"))
+    assert end_of(hours, "2026-07-01T11:00:00+00:00") == "2026-07-01T12:00:00+00:00"
+    assert end_of(hours, "2026-07-02T11:00:00+00:00") is None
+
+
+def test_a_time_that_clocks_show_twice_or_skip_makes_the_freeze_longer() -> None:
+    until = read(freeze("Sat 20:00", "Sun 02:30", time_zone="Europe/Berlin"))
+    assert end_of(until, "2026-10-25T00:45:00+00:00") == "2026-10-25T01:30:00+00:00"
+    assert end_of(until, "2026-03-29T00:45:00+00:00") == "2026-03-29T01:30:00+00:00"
+    begin = read(freeze("Sun 02:30", "Sun 12:00", time_zone="Europe/Berlin"))
+    assert end_of(begin, "2026-10-25T00:30:00+00:00") == "2026-10-25T11:00:00+00:00"
+    assert end_of(begin, "2026-03-29T00:30:00+00:00") == "2026-03-29T10:00:00+00:00"
+
+
+def test_a_freeze_can_be_of_some_types_only() -> None:
+    calendar = read(freeze("2026-01-01", "2026-01-01", time_zone="UTC", types=["pop_deployment"]))
+    assert end_of(calendar, "2026-01-01T12:00:00+00:00")
+    assert end_of(calendar, "2026-01-01T12:00:00+00:00", "device_connection") is None
+
+
+def test_freezes_that_follow_upon_each_other_end_with_the_last_one() -> None:
+    """2026-12-24 is a Thursday, so a weekend lies between the two."""
+    calendar = read(
+        freeze("2026-12-28", "2026-12-28", time_zone="Europe/Berlin"),
+        WEEKEND,
+        freeze("2026-12-24T00:00:00Z", "2026-12-25T18:00:00Z"),
+    )
+    frozen = calendar.frozen("x", moment("2026-12-24T12:00:00+00:00"))
+    assert frozen is not None
+    assert frozen.reason == "maintenance"
+    assert frozen.until == moment("2026-12-29T00:00:00+01:00")
+
+
+def test_freezes_without_a_gap_are_without_end() -> None:
+    first = freeze("Mon 00:00", "Thu 00:00", time_zone="UTC")
+    second = freeze("Thu 00:00", "Mon 00:00", time_zone="UTC")
+    frozen = read(first, second).frozen("x", NOW)
+    assert frozen is not None
+    assert frozen.until is None
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.sampled_from(["Fri 18:00", "Sun 02:30", "Mon 00:00"]),
+    st.sampled_from(["Fri 17:59", "Sun 02:45", "Mon 06:00", "Thu 23:59"]),
+    st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]),
+)
+def test_what_is_frozen_is_free_at_the_end_and_not_before(
+    when: datetime, begin: str, end: str, zone: str
+) -> None:
+    calendar = read(freeze(begin, end, time_zone=zone))
+    frozen = calendar.frozen("x", when)
+    if frozen is not None and frozen.until is not None:
+        assert when < frozen.until.astimezone(UTC) <= when + timedelta(days=8)
+        assert calendar.frozen("x", frozen.until.astimezone(UTC)) is None
+        before = calendar.frozen("x", frozen.until.astimezone(UTC) - timedelta(microseconds=1))
+        assert before == frozen
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("2026-12-24", "it has reason, from and until"),
+        ({"reason": "x", "from": "2026-12-24"}, "it has reason, from and until"),
+        ({**WEEKEND, "zone": "UTC"}, "may have time_zone and types"),
+        ({**WEEKEND, "reason": ""}, "reason is a text"),
+        ({**WEEKEND, "reason": "x" * 201}, "at most 200"),
+        ({**WEEKEND, "reason": ["x"]}, "reason is a text"),
+        (freeze("2026-12-24", "2026-12-26"), "need a time_zone"),
+        (freeze("Fri 18:00", "Mon 06:00"), "need a time_zone"),
+        ({**WEEKEND, "time_zone": "Europe/Berlln"}, "not a time zone that this machine knows"),
+        ({**WEEKEND, "time_zone": "../../etc/passwd"}, "not a time zone"),
+        ({**WEEKEND, "time_zone": "Europe"}, "not a time zone"),
+        ({**WEEKEND, "time_zone": ["UTC"]}, "need a time_zone"),
+        (freeze("2026-12-24T00:00:00", "2026-12-26T00:00:00"), "times with an offset"),
+        (freeze("2026-12-24T00:00:00Z", "2026-12-26"), "both"),
+        (freeze("Fri 18:00", "2026-12-26", time_zone="UTC"), "both"),
+        (freeze("fri 18:00", "mon 06:00", time_zone="UTC"), "both"),
+        (freeze("Fri 24:00", "Mon 06:00", time_zone="UTC"), "both"),
+        (freeze("2026-12-24T00:00:00Z", "2026-12-26T00:00:00Z", time_zone="UTC"), "no time_zone"),
+        (freeze("2026-12-26", "2026-12-24", time_zone="UTC"), "not later"),
+        (freeze("2026-12-26T00:00:00Z", "2026-12-26T00:00:00Z"), "not later"),
+        (freeze("2026-02-30", "2026-12-24", time_zone="UTC"), "2026-02-30 is not in the calendar"),
+        (freeze("2026-02-28", "9999-12-31", time_zone="UTC"), "not in the calendar"),
+        (freeze("Fri 18:00", "Fri 18:00", time_zone="UTC"), "never end"),
+        ({**WEEKEND, "types": ["pop"]}, "types is a list out of"),
+        ({**WEEKEND, "types": []}, "types is a list out of"),
+        ({**WEEKEND, "types": "pop_deployment"}, "types is a list out of"),
+        ({**WEEKEND, "from": ["Fri 18:00"]}, "both"),
+    ],
+)
+def test_a_freeze_that_is_not_clear_is_refused(entry: dict[str, Value] | str, told: str) -> None:
+    from franc_gitops.settings.forms import Unfit
+
+    with pytest.raises(Unfit, match="freeze 2: ") as caught:
+        read(WEEKEND, entry)
+    assert told in str(caught.value)
+
+
+def settings(root: Path, text: str = "", **environ: str) -> Settings:
+    (root / ".git").mkdir(exist_ok=True)
+    (root / FILE_NAME).write_text(text)
+    return load_settings(root, environ=environ, is_tracked=lambda _: False, with_kafka=False)
+
+
+def test_the_calendar_stands_in_the_file_or_in_a_variable(tmp_path: Path) -> None:
+    text = (
+        "freeze:\n  - {reason: end of year, from: 2026-12-21, until: 2027-01-03, time_zone: UTC}\n"
+    )
+    found = settings(tmp_path, text)
+    assert [entry.reason for entry in found.freeze.entries] == ["end of year"]
+    assert found.origins["freeze"] == FILE_NAME
+    assert settings(tmp_path, text, FRANC_FREEZE=FOR_EVER).freeze.entries[0].reason == "migration"
+    assert not settings(tmp_path, text, FRANC_FREEZE="[]").freeze
+    assert not settings(tmp_path).freeze
+
+
+def test_a_fault_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"franc-gitops.yaml:2:1: freeze: freeze 1: it has"):
+        settings(tmp_path, "source: x\nfreeze: [{reason: x}]\n")
+    with pytest.raises(SettingsError, match="environment FRANC_FREEZE: freeze: it is a list"):
+        settings(tmp_path, FRANC_FREEZE="{}")
+
+
+def test_the_schema_of_the_settings_knows_what_a_freeze_is() -> None:
+    validator = jsonschema.Draft7Validator(configuration_schema())
+    assert validator.is_valid({"freeze": [WEEKEND, freeze("2026-12-24T00:00:00Z", "x")]})
+    assert not validator.is_valid({"freeze": [{"reason": "x", "from": "y"}]})
+    assert not validator.is_valid({"freeze": [{**WEEKEND, "zone": "UTC"}]})
+    assert not validator.is_valid({"freeze": WEEKEND})
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+def in_hours(hours: float) -> datetime:
+    return NOW + timedelta(hours=hours)
+
+
+def frozen_for(hours: float, begin: float = -1, **more: Any) -> Calendar:
+    return read(freeze(in_hours(begin).isoformat(), in_hours(hours).isoformat(), **more))
+
+
+def wait(calendar: Calendar, **changes: Any) -> tuple[str, datetime | None] | None:
+    found = wait_for_window(replace(ONE, **changes), NOW, calendar)
+    return found and (found.reason, found.until)
+
+
+def test_a_request_waits_for_its_window_and_for_the_end_of_a_freeze() -> None:
+    none, frozen = Calendar(), frozen_for(2)
+    assert wait(none) is None
+    assert wait(none, not_before=in_hours(1)) == (
+        f"scheduled: not before {in_hours(1).isoformat()}",
+        in_hours(1),
+    )
+    assert wait(frozen) == (f"frozen until {in_hours(2).isoformat()}: maintenance", in_hours(2))
+    early = f"scheduled: not before {in_hours(1).isoformat()}"
+    both = f"{early}, then frozen until {in_hours(2).isoformat()}: maintenance"
+    assert wait(frozen, not_before=in_hours(1)) == (both, in_hours(2))
+    assert wait(frozen, not_before=in_hours(3)) == wait(none, not_before=in_hours(3))
+    assert wait(frozen_for(2, begin=1)) is None
+
+
+def test_a_request_whose_window_closes_during_a_freeze_is_never_due() -> None:
+    reason, until = wait(frozen_for(2), not_after=in_hours(1)) or ("", None)
+    assert reason.endswith(f"its window closes before, at {in_hours(1).isoformat()}")
+    assert until is None
+    reason, until = wait(Calendar(), not_after=in_hours(-1)) or ("", None)
+    assert "set a new `not_after`" in reason
+    assert until is None
+
+
+def test_a_freeze_without_end_says_so() -> None:
+    days = read(
+        freeze("Mon 00:00", "Thu 00:00", time_zone="UTC"),
+        freeze("Thu 00:00", "Mon 00:00", time_zone="UTC"),
+    )
+    assert wait(days) == ("frozen without end: maintenance", None)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_frozen_request_is_scheduled_and_goes_out_afterwards(world: World) -> None:
+    frozen = frozen_for(2)
+    plan = world.publish(ONE, freeze=frozen)
+    assert outcome(plan) == [("hold", "Scheduled")]
+    assert plan.problems == ()
+    assert plan.actions[0].reason.endswith(": maintenance")
+    assert outcome(world.publish(ONE, freeze=frozen, now=in_hours(2))) == [("publish", "Completed")]
+
+
+def test_a_freeze_holds_higher_revisions_and_lets_cancellations_through(world: World) -> None:
+    frozen = frozen_for(2)
+    world.publish(ONE)
+    higher = replace(ONE, revision=2, digest="sha256:other")
+    assert outcome(world.plan(higher, blobs=EDITED, freeze=frozen)) == [("hold", "Scheduled")]
+    cancelled = replace(ONE, cancel="wrong site")
+    assert outcome(world.plan(cancelled, blobs=EDITED, freeze=frozen)) == [("cancel", "Cancelled")]
+
+
+def test_a_freeze_of_another_type_holds_nothing(world: World) -> None:
+    plan = world.plan(ONE, freeze=frozen_for(2, types=["pop_deployment"]))
+    assert outcome(plan) == [("publish", "Completed")]
+
+
+def plan_of(requests: Sequence[Request], **changes: Any) -> Plan:
+    situation = make_situation(tuple(requests), **changes)
+    ledger = Ledger()
+    return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+
+def test_the_next_due_time_is_that_of_the_first_request_to_become_free() -> None:
+    late = replace(make_request(1), not_before=in_hours(5))
+    later = replace(make_request(2), not_before=in_hours(7))
+    never = replace(make_request(3), not_after=in_hours(-1))
+    ready = make_request(4)
+    assert next_due(plan_of([later, late, never, ready])) == in_hours(5)
+    assert next_due(plan_of([later, late, never, ready], freeze=frozen_for(2))) == in_hours(2)
+    assert next_due(plan_of([later, late, never], freeze=frozen_for(6))) == in_hours(6)
+    assert next_due(plan_of([never, ready])) is None
+
+
+def test_a_pass_at_the_due_time_finds_the_request_free() -> None:
+    requests = [replace(make_request(1), not_before=in_hours(5))]
+    calendar = frozen_for(6, begin=4)
+    due = next_due(plan_of(requests, freeze=calendar))
+    assert due == in_hours(6)
+    assert plan_of(requests, freeze=calendar, now=due).sends
+    assert not plan_of(requests, freeze=calendar, now=due - timedelta(microseconds=1)).sends
+
+
+# --- on the command line ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = new_project(tmp_path / "work", {"FRANC_FREEZE": FOR_EVER})
+    made.clone.commit({"requests/a.yaml": request_text(1), "requests/b.yaml": request_text(2)})
+    return made
+
+
+def test_a_freeze_is_seen_in_the_plan_the_status_file_and_the_output(project: Project) -> None:
+    why = "frozen until 2999-01-01T00:00:00+00:00: migration"
+    done = project.run("plan")
+    assert (done.returncode, done.stdout.count(why)) == (0, 2)
+    assert done.stderr.rstrip().endswith("2 scheduled, next due 2999-01-01T00:00:00+00:00")
+    plan = project.json("plan")
+    assert [action["reason"] for action in plan["actions"]] == [why, why]
+    assert plan["summary"]["hold"] == 2
+    report = project.json("publish")
+    assert {(row["phase"], row["message"]) for row in report["requests"]} == {
+        (Phase.SCHEDULED.value, why[0].upper() + why[1:])
+    }
+    content = project.status_files()["a.yaml"].decode()
+    assert "phase: Scheduled" in content
+    assert f'message: "F{why[1:]}"' in content
+    assert project.run("events").stdout == ""
+
+
+def test_an_emergency_goes_through_a_freeze_and_is_told(project: Project) -> None:
+    told = (
+        "warning: --ignore-freeze: pop_CHG-2024-000001, device_conn_CHG-2024-000002, though frozen"
+    )
+    planned = project.run("plan", "--ignore-freeze", "--fail-on-changes")
+    assert planned.returncode == 3
+    assert told in planned.stderr
+    done = project.run("publish", "--ignore-freeze")
+    assert done.returncode == 0
+    assert f"{told} until 2999-01-01T00:00:00+00:00: migration" in done.stderr
+    assert "2 published" in done.stderr
+    assert "freeze" not in project.run("publish", "--ignore-freeze").stderr
+
+
+def test_the_settings_that_count_show_the_calendar(project: Project) -> None:
+    rows = project.json("config", "show")
+    found = next(row for row in rows if row["name"] == "freeze")
+    assert found["origin"] == "environment FRANC_FREEZE"
+    assert found["value"][0]["reason"] == "migration"
+    assert json.dumps(found["value"]) in project.run("config", "show").stdout
+
+
+def test_what_waits_is_told_from_what_is_wrong(project: Project) -> None:
+    project.clone.commit({"requests/c.yaml": request_text(3).replace("location", "locaton")})
+    assert ", 1 held, 2 scheduled, next due " in project.run("publish").stderr
