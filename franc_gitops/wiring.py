@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.repositories import RequestRepository
+    from franc_gitops.repositories.git.origin import Origin
     from franc_gitops.settings import Settings
 
 
@@ -159,6 +160,13 @@ def open_repository(settings: Settings, choices: Choices) -> RequestRepository:
     from franc_gitops.repositories.directory import DirectoryRepository
 
     return DirectoryRepository(settings.root, settings.requests_dir)
+
+
+def find_origin(settings: Settings) -> Origin:
+    """Give where the clone comes from; nothing for a plain folder."""
+    from franc_gitops.repositories.git.origin import find_origin as ask_git
+
+    return ask_git(settings.root)
 
 
 def open_event_log(settings: Settings) -> EventLog:

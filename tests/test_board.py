@@ -203,11 +203,14 @@ def test_requests_are_found_by_change_number_newest_first(station: Station) -> N
     station.go()
     station.project.add(range(3, 5))
     station.go()
-    keys = station.board.register.search()
-    assert len(keys) == 5
+    search = station.board.register.search
+    keys, total = search()
+    assert total == len(keys) == 5
     number = keys[0].partition("CHG-")[2]
-    assert station.board.register.search(f" chg-{number} ") == [keys[0]]
-    assert station.board.register.search(phases={Phase.FAILED}) == []
+    assert search(f" chg-{number} ") == ([keys[0]], 1)
+    assert search("chg", limit=2, skip=1) == (keys[1:3], 5)
+    assert search(phases={Phase.COMPLETED}, limit=2, skip=4) == (keys[4:], 5)
+    assert search(phases={Phase.FAILED}) == ([], 0)
     assert {key[-1] for key in keys[:2]} == {"3", "4"}
 
 
@@ -329,7 +332,7 @@ def test_readers_are_answered_while_passes_go_on(station: Station) -> None:
     def read() -> None:
         try:
             while not stop.is_set():
-                for key in station.board.register.search():
+                for key in station.board.register.search()[0]:
                     row, entry = station.board.register.find(key)
                     assert row or entry
                     assert entry is None or entry.request_id == key

@@ -19,10 +19,14 @@ SLOW = {
     "asyncio",
     "confluent_kafka",
     "dotenv",
+    "jinja2",
+    "prometheus_client",
     "pydantic",
     "rich",
     "sqlite3",
+    "starlette",
     "structlog",
+    "uvicorn",
     "watchdog",
 }
 """Each of them costs 20 to 140 ms; sqlite3 less, but it is of no use without an event log."""

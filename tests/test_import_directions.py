@@ -22,11 +22,15 @@ ROOT = Path(__file__).resolve().parents[1] / PACKAGE
 LIBRARY_ROOMS = {
     "confluent_kafka": {"eventlogs.kafka"},
     "dotenv": {"settings"},
+    "jinja2": {"daemon.dashboard"},
+    "prometheus_client": {"daemon.metrics"},
     "rich": {"cli"},
     "sqlite3": {"eventlogs.sqlite"},
+    "starlette": {"daemon"},
     "structlog": {"cli", "daemon", "logs", "pipeline", "wiring"},
     "subprocess": {"executors", "repositories.git"},
     "typer": {"cli"},
+    "uvicorn": {"daemon.http"},
     "watchdog": {"daemon"},
     "yaml": {"strict_yaml"},
 }

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from franc_gitops.cli import options
 from franc_gitops.cli.help import epilog, verb
 from franc_gitops.errors import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from franc_gitops.daemon.narrator import Narrator
+    from franc_gitops.daemon.opening import Daemon
+    from franc_gitops.settings import Settings
+    from franc_gitops.wiring import Choices
 
 app = verb()
 
@@ -18,6 +27,8 @@ app = verb()
         {
             "watch": "publish what is committed from now on, until SIGTERM or Ctrl-C",
             "watch --worktree": "follow saves in the folder instead of commits",
+            "watch --http 0.0.0.0:8080": "answer HTTP on every address: dashboard, health, metrics",
+            "watch --http off": "answer no HTTP",
             "watch --once": "one turn, then end",
         },
         Exit.OK,
@@ -34,8 +45,16 @@ def watch(
         str | None,
         typer.Option("--interval", metavar="SECONDS", help="Look at everything again after that."),
     ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT|off", help="Where to answer HTTP."),
+    ] = None,
 ) -> int:
-    """Publish what is missing, and go on doing so whenever something changes."""
+    """Publish what is missing, and go on doing so whenever something changes.
+
+    Its dashboard is at http://127.0.0.1:8080/ unless that address is taken or another is asked
+    for; /readyz, /livez and /metrics are there, too.
+    """
     from franc_gitops.cli.narration import open_narrator
     from franc_gitops.daemon.opening import open_daemon
     from franc_gitops.daemon.signals import handled
@@ -44,8 +63,39 @@ def watch(
     invocation = context.obj
     if interval is not None:
         invocation.overrides.append(f"interval={interval}")
+    if http is not None:
+        invocation.overrides.append(f"http={http}")
     settings = invocation.settings()
     choices = Choices(worktree=worktree, strict=strict)
-    with open_daemon(settings, choices, open_narrator(invocation)) as daemon, handled(daemon.stop):
+    narrator = open_narrator(invocation)
+    with ExitStack() as stack:
+        daemon = stack.enter_context(open_daemon(settings, choices, narrator))
+        stack.enter_context(_http(daemon, settings, choices, narrator))
+        stack.enter_context(handled(daemon.stop))
         daemon.loop.run()
     return 0
+
+
+@contextmanager
+def _http(
+    daemon: Daemon, settings: Settings, choices: Choices, narrator: Narrator
+) -> Iterator[None]:
+    """Answer HTTP as the settings say; what that needs is imported only if they do."""
+    if settings.http == "off":
+        yield
+        return
+    from franc_gitops.daemon.http import Doors, serving
+    from franc_gitops.daemon.site import make_site
+
+    doors = Doors(
+        board=daemon.board,
+        wake=daemon.wakeups.wake,
+        warn=narrator.warn,
+        site=make_site(settings, choices),
+        hook_secret=settings.hook_secret,
+        token=settings.http_token,
+    )
+    with serving(settings.http, doors) as address:
+        if address:
+            narrator.tell("http", address=f"http://{address}/")
+        yield

@@ -114,7 +114,11 @@ class Board:
             self._running = _Running(trigger, self.clock.now(), self.clock.monotonic())
 
     def progress(self, done: int, total: int) -> None:
-        """Say how much of what the pass sends is published; a `Progress` of the publisher."""
+        """Say how much of what the pass sends is published; a `Progress` of the publisher.
+
+        It is a sign of life, too: a large first pass takes longer than a hung one is given.
+        """
+        self.beat()
         with self._telling():
             if self._running is not None:
                 self._running.done, self._running.total = done, total
@@ -221,7 +225,8 @@ class Board:
                 ready=not reasons,
                 reasons=reasons,
                 conditions=tuple(self._health.conditions.values()),
-                turn=self._turn(),
+                running=self._under_way(),
+                turn=self._last,
                 commit=self._commit,
                 log=self._log,
                 pending=self._pending[0],
@@ -260,7 +265,6 @@ class Board:
             running.trigger,
             running.began,
             seconds,
-            running=False,
             done=running.done,
             total=running.total,
             published=published,
@@ -299,16 +303,9 @@ class Board:
     def _age(self, since: float | None) -> float | None:
         return None if since is None else max(0.0, self.clock.monotonic() - since)
 
-    def _turn(self) -> Turn | None:
+    def _under_way(self) -> Turn | None:
         running = self._running
         if running is None:
-            return self._last
+            return None
         seconds = self.clock.monotonic() - running.at
-        return Turn(
-            running.trigger,
-            running.began,
-            seconds,
-            running=True,
-            done=running.done,
-            total=running.total,
-        )
+        return Turn(running.trigger, running.began, seconds, running.done, running.total)

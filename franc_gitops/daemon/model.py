@@ -64,7 +64,6 @@ class Turn(NamedTuple):
     trigger: str
     began: datetime
     seconds: float
-    running: bool
     done: int = 0
     total: int = 0
     published: int = 0
@@ -116,7 +115,9 @@ class View:
     ready: bool
     reasons: tuple[Reason, ...]
     conditions: tuple[Condition, ...]
+    running: Turn | None
     turn: Turn | None
+    """The last pass that ended."""
     commit: str
     log: str
     pending: int

@@ -49,6 +49,9 @@ _STAGES: tuple[tuple[type[FrancError], Stage, str], ...] = (
     (FencedTooLong, Stage.EVENT_LOG, "fenced"),
 )
 
+REASONS = (*(reason for _, stage, reason in _STAGES if stage is Stage.EVENT_LOG), OTHER)
+"""Every reason for which publishing can fail."""
+
 
 def stage_of(failure: FrancError | None) -> Stage:
     """Give the stage that failed; the pass as a whole where no stage is to blame."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -164,16 +165,27 @@ class Register:
             row, ledger = self._by_key.get(key), self._ledger
         return row, ledger.get(key) if ledger is not None else None
 
-    def search(self, text: str = "", phases: Collection[Phase] = ()) -> list[str]:
-        """Give the keys that contain a text, whatever its case, newest first."""
+    def search(
+        self, text: str = "", phases: Collection[Phase] = (), *, skip: int = 0, limit: int = 100
+    ) -> tuple[list[str], int]:
+        """Give keys that contain a text, whatever its case, newest first; and how many there are.
+
+        At most `limit` of them, after the first `skip`.
+        """
         needle = text.strip().lower()
         with self._lock:
-            standings = list(self._standings.items())
-        return [
-            key
-            for key, standing in reversed(standings)
-            if (not phases or standing.phase in phases) and needle in key.lower()
-        ]
+            if needle:
+                found = [key for key in self._newest(phases) if needle in key.lower()]
+                return found[skip : skip + limit], len(found)
+            total = sum(n for s, n in self._counts.items() if not phases or s.phase in phases)
+            wanted = min(skip + limit, total)  # looks no further than to the last one
+            return list(islice(self._newest(phases), wanted))[skip:], total
+
+    def _newest(self, phases: Collection[Phase]) -> Iterator[str]:
+        if not phases:
+            return reversed(self._standings)
+        newest = reversed(self._standings.items())
+        return (key for key, standing in newest if standing.phase in phases)
 
 
 def _read_standing(record: bytes) -> Standing:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from franc_gitops.daemon.board import Board, Role
+from franc_gitops.daemon.http import Doors, serving
+from franc_gitops.daemon.site import make_site
 from franc_gitops.errors import FrancError
 from franc_gitops.settings import load_settings
 from franc_gitops.wiring import Choices, open_pass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from franc_gitops.pipeline.turn import Report
@@ -87,3 +90,18 @@ class Station:
         self.board.pass_ended(report, error)
         self.board.role(role)
         return report
+
+    @contextmanager
+    def serve(self, address: str = "127.0.0.1:0", **secrets: str) -> Iterator[str]:
+        """Answer HTTP; what wakes the loop and what people are told is kept."""
+        self.woken: list[str] = []
+        self.told: list[str] = []
+        doors = Doors(
+            board=self.board,
+            wake=self.woken.append,
+            warn=self.told.append,
+            site=make_site(self.settings, Choices()),
+            **secrets,
+        )
+        with serving(address, doors) as bound:
+            yield bound
