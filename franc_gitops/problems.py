@@ -298,6 +298,12 @@ _ALL = (
         "franc-gitops status CHG-2024-001234",
     ),
     Code(
+        "FRN422",
+        "cannot be edited",
+        "`cancel` puts one line into the file and changes nothing else. Here that is not possible without touching more, so the file is left as it is.",
+        "cancel: no longer needed",
+    ),
+    Code(
         "FRN430",
         "commit not signed",
         "Signed commits are required here (`require_signed_commits`), and the commit that last touched the file carries no signature. Whoever signs vouches for the file as it is then.",

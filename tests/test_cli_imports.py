@@ -74,6 +74,7 @@ def imported(project: Project, *arguments: str) -> set[str]:
         ["config", "show"],
         ["plan", "--offline"],
         ["plan", "--offline", "--base", "HEAD"],
+        ["cancel", "CHG-2024-000000", "--reason", "x"],
     ],
 )
 def test_nothing_slow_is_imported_without_an_event_log(

@@ -48,7 +48,8 @@ IMPORTERS = {
     # Whether git tracks .env must be known before there are settings to wire anything with.
     "repositories.git": {"wiring", "cli.invocation", "kafka_integration"},
     "repositories.directory": {"wiring", "repositories.given"},
-    "repositories.given": {"cli.validate"},
+    "repositories.given": {"cli.validate", "cli.cancel"},
+    "repositories.replacing": {"cli.cancel"},
     "settings": {"wiring", "cli", "daemon", "explain", "kafka_integration", "reports"},
     "wiring": {"cli", "daemon"},
 }

@@ -18,6 +18,7 @@ VERBS = (
     "plan",
     "publish",
     "watch",
+    "cancel",
     "replay",
     "adopt",
     "status",

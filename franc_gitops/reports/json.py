@@ -131,6 +131,13 @@ def requests(rows: Sequence[Mapping[str, Any]], _look: Look) -> Iterator[str]:
     yield "]\n"
 
 
+def edits(rows: Iterable[Mapping[str, object]], _look: Look) -> Iterator[str]:
+    """Show what `cancel` wrote into which request."""
+    yield "["
+    yield from _list(rows)
+    yield "]\n"
+
+
 def settings(rows: Iterable[Effective], _look: Look) -> Iterator[str]:
     """Show the settings that count."""
     yield "["

@@ -181,6 +181,12 @@ def events(records: Iterable[Record], look: Look) -> Iterator[str]:
             yield f"  {printable(record.value.decode(errors='replace'))}\n"
 
 
+def edits(rows: Iterable[Mapping[str, Any]], _look: Look) -> Iterator[str]:
+    """Name the files that `cancel` edited, for whoever wants to commit them."""
+    for path in dict.fromkeys(row["path"] for row in rows if row["edited"]):
+        yield f"{path}\n"
+
+
 # --- doctor and topics ----------------------------------------------------------------------
 
 

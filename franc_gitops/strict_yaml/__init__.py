@@ -8,17 +8,20 @@ the same files and give the same values; `tests/test_strict_yaml.py` holds them 
 from __future__ import annotations
 
 from franc_gitops.strict_yaml.dumping import dump, scalar
+from franc_gitops.strict_yaml.editing import CannotEdit, add_field
 from franc_gitops.strict_yaml.examination import examine
 from franc_gitops.strict_yaml.limits import Limits
 from franc_gitops.strict_yaml.loading import Refused, load
 from franc_gitops.strict_yaml.places import Examination, Fault, PlacedDocument, field_path
 
 __all__ = [
+    "CannotEdit",
     "Examination",
     "Fault",
     "Limits",
     "PlacedDocument",
     "Refused",
+    "add_field",
     "dump",
     "examine",
     "field_path",

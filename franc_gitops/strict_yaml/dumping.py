@@ -50,7 +50,7 @@ def scalar(value: object, *, block: bool = True) -> str:
     if isinstance(value, str):
         if (_SURE(value) and value.lower() not in _WORDS) or (block and _SURE_IN_BLOCK(value)):
             return value
-        return _quote(value)
+        return quoted(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -65,9 +65,9 @@ def _key(key: str) -> str:
     return scalar(key, block=False)
 
 
-def _quote(text: str) -> str:
-    quoted = encode_basestring(text)
-    return HIDDEN.sub(_escape, quoted)
+def quoted(text: str) -> str:
+    """Write text in double quotes, as JSON does, with every character visible."""
+    return HIDDEN.sub(_escape, encode_basestring(text))
 
 
 def _escape(found: re.Match[str]) -> str:

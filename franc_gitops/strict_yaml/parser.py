@@ -19,11 +19,13 @@ class Mark(Protocol):
 
 
 class Event(Protocol):
-    """One of libyaml's events; `value` and `implicit` are a scalar's only."""
+    """One of libyaml's events; `value` and `implicit` are a scalar's only, `flow_style` not."""
 
     value: str
     implicit: tuple[bool, bool]
     """Whether the scalar is plain, whether it is quoted."""
+    flow_style: bool
+    """Whether a mapping or list stands between brackets."""
     tag: str | None
     anchor: str | None
     start_mark: Mark
