@@ -48,7 +48,10 @@ def _request() -> dict[str, Any]:
             "revision": {"type": "integer", "minimum": 1},
             "phase": {"enum": [phase.value for phase in Phase]},
             "message": _TEXT,
-            "commit": {**_TEXT_OR_NULL, "description": "The commit that last touched the file."},
+            "commit": {
+                **_TEXT_OR_NULL,
+                "description": "The commit that was published.",
+            },
             "digest": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
             "log": {"type": "string", "pattern": "^(embedded|kafka:.+)$"},
             "events": {"type": "array", "items": _event()},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from franc_gitops import accept
 from franc_gitops.ledger import decode
-from franc_gitops.model import FILE_PHASE_ORDER, UNKNOWN_PROVENANCE, Phase
+from franc_gitops.model import FILE_PHASE_ORDER, Phase
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.status_files import render
 from franc_gitops.status_plain import render_plain
@@ -106,17 +106,12 @@ class _Projection:
                 rows.append({**published_row(entry, self._log), **held(action)})
                 phases.append(action.phase if held(action) else entry.phase)
             elif action.request is not None:
-                rows.append(self._unpublished(action, action.request))
+                said = _sentence(action)
+                rows.append(unpublished_row(action.request, action.phase, said, self._log))
                 phases.append(action.phase)
         bad = any(problem.is_error for problem in problems)
         phase = Phase.REJECTED if bad else _file_phase(phases)
         return render(path, phase, rows, [problem.in_its_file() for problem in problems])
-
-    def _unpublished(self, action: Action, request: Request) -> dict[str, Any]:
-        provenance = self._plan.situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
-        return unpublished_row(
-            request, action.phase, _sentence(action), provenance.commit, self._log
-        )
 
 
 def held(action: Action) -> dict[str, str]:
@@ -141,10 +136,12 @@ def _sentence(action: Action) -> str:
     return action.reason[:1].upper() + action.reason[1:]
 
 
-def unpublished_row(
-    request: Request, phase: Phase, message: str, commit: str, log_name: str
-) -> dict[str, Any]:
-    """Give the entry of a request that the ledger does not know."""
+def unpublished_row(request: Request, phase: Phase, message: str, log_name: str) -> dict[str, Any]:
+    """Give the entry of a request that the ledger does not know.
+
+    It names no commit: a shallow clone knows another one than a full clone, and both must write
+    the same bytes.
+    """
     return {
         "request_id": request.request_id,
         "type": request.type,
@@ -152,7 +149,7 @@ def unpublished_row(
         "revision": request.revision,
         "phase": phase.value,
         "message": message,
-        "commit": commit or None,
+        "commit": None,
         "digest": request.digest,
         "log": log_name,
         "events": [],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from franc_gitops.model import UNKNOWN_PROVENANCE, Phase
+from franc_gitops.model import Phase
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.pipeline.project import entry_of, held, published_row, unpublished_row
 
@@ -33,7 +33,7 @@ def rows_of_settled(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[
 def rows_of_actions(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[str, Any]]:
     """Give the requests of files that were read; what is to be sent is pending."""
     pending = frozenset(action.request_id for action in plan.sends)
-    return _rows(plan.actions, plan, ledger, log_name, pending)
+    return _rows(plan.actions, ledger, log_name, pending)
 
 
 def rows_of_report(report: Report) -> Iterator[dict[str, Any]]:
@@ -42,20 +42,20 @@ def rows_of_report(report: Report) -> Iterator[dict[str, Any]]:
     Published requests of files that were merely reformatted are counted, not shown.
     """
     actions = [a for a in report.actions if a.kind is not Kind.SKIP or a.entry is None]
-    return _rows(actions, report.plan, report.ledger, report.log_name, report.unsent)
+    return _rows(actions, report.ledger, report.log_name, report.unsent)
 
 
 def row_of_report(action: Action, report: Report) -> dict[str, Any]:
     """Give one of the requests that a pass published, as in its status file."""
-    row = _row(action, report.plan, report.ledger, report.log_name)
+    row = _row(action, report.ledger, report.log_name)
     return {**(row or {"request_id": action.request_id, "events": []}), "path": action.path}
 
 
 def _rows(
-    actions: Iterable[Action], plan: Plan, ledger: Ledger, log_name: str, pending: frozenset[str]
+    actions: Iterable[Action], ledger: Ledger, log_name: str, pending: frozenset[str]
 ) -> Iterator[dict[str, Any]]:
     for action in actions:
-        row = _row(action, plan, ledger, log_name)
+        row = _row(action, ledger, log_name)
         if row is not None:
             is_pending = action.sends and action.request_id in pending
             yield {**row, **_standing(action, pending=is_pending), "path": action.path}
@@ -76,14 +76,13 @@ def rows_of_entries(entries: Iterable[LedgerEntry], log_name: str) -> Iterator[d
         yield {**published_row(entry, log_name), "path": entry.path}
 
 
-def _row(action: Action, plan: Plan, ledger: Ledger, log_name: str) -> dict[str, Any] | None:
+def _row(action: Action, ledger: Ledger, log_name: str) -> dict[str, Any] | None:
     entry = entry_of(action, ledger)
     if entry is not None:
         return published_row(entry, log_name)
     if action.request is None:
         return None
-    provenance = plan.situation.provenance.get(action.path, UNKNOWN_PROVENANCE)
-    return unpublished_row(action.request, action.phase, action.reason, provenance.commit, log_name)
+    return unpublished_row(action.request, action.phase, action.reason, log_name)
 
 
 def _standing(action: Action, *, pending: bool) -> dict[str, str]:
