@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 
-def git_blob_id(content: bytes) -> str:
-    """Give the id (hex SHA-1) under which git stores `content`, as `git hash-object` does."""
+def git_blob_id(content: bytes, algorithm: str = "sha1") -> str:
+    """Give the id (hex) under which git stores `content`, as `git hash-object` does."""
     header = b"blob %d\0" % len(content)
-    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+    return hashlib.new(algorithm, header + content, usedforsecurity=False).hexdigest()

@@ -50,3 +50,18 @@ class SystemClock:
     def uniform(self, low: float, high: float) -> float:
         """Give a random number."""
         return self.chance.uniform(low, high)
+
+
+class Deadline:
+    """A moment in the future, by a clock that is passed in."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        """Begin to count."""
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, at least zero."""
+        return max(0.0, self._end - self._clock.monotonic())

@@ -44,6 +44,16 @@ def decode(content: bytes, where: str) -> tuple[Pin, ...]:
         ) from error
 
 
+def merge(before: Iterable[Pin], ours: Iterable[Pin], theirs: Iterable[Pin]) -> tuple[Pin, ...]:
+    """Join two changes of the same pins; where both changed a cluster's pin, ours counts."""
+    old, new, other = ({pin.cluster_id: pin for pin in pins} for pins in (before, ours, theirs))
+    joined = {
+        cluster: other.get(cluster) if new.get(cluster) == old.get(cluster) else new.get(cluster)
+        for cluster in sorted({*new, *other})
+    }
+    return tuple(pin for pin in joined.values() if pin)
+
+
 def _only_one_each(found: list[Pin]) -> tuple[Pin, ...]:
     clusters = {pin.cluster_id for pin in found}
     if not found or len(clusters) < len(found):

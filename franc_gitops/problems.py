@@ -404,6 +404,34 @@ _ALL = (
         "The events are out and in the ledger; only the status file is missing. The next pass writes it.",
         "check permissions and space of the status folder",
     ),
+    Code(
+        "FRN602",
+        "branch refuses status files",
+        "A rule of the git host, or a hook, keeps status commits off the branch that they belong to. They are on the status branch instead, which can be merged, and every pass tries the branch again.",
+        "let the job push to the branch, or merge franc-gitops/status by a pull request",
+    ),
+    Code(
+        "FRN603",
+        "remote does not let us in",
+        "The remote refused the connection, the credentials or the right to push. Credentials come from git's own helpers and from ssh; git never asks on the terminal here.",
+        "git ls-remote origin; git push --dry-run origin HEAD:refs/heads/main",
+    ),
+    Code(
+        "FRN604",
+        "remote or branch not reached",
+        "The remote could not be reached, did not answer in time, or has no such branch. Nothing is lost: the next pass pushes.",
+        "check remote, branch and push_timeout",
+    ),
+    Code(
+        "FRN605",
+        "branch never still",
+        "Others kept changing the branch, or held its lock, until push_timeout was over. The next pass tries again.",
+    ),
+    Code(
+        "FRN606",
+        "status commit not made",
+        "The commit of the status files could not be made or stored: no room, no permission, or a repository that git cannot read.",
+    ),
 )
 
 CODES = {entry.code: entry for entry in _ALL}

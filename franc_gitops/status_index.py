@@ -21,7 +21,7 @@ _HEADER = "franc-gitops status index 3"
 _RACY_NANOSECONDS = 20_000_000
 
 
-def _open_regular(path: str, flags: int) -> int:
+def open_regular(path: str, flags: int) -> int:
     """Open a regular file only: a link may lead anywhere, a FIFO would wait for ever."""
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
     if stat.S_ISREG(os.fstat(handle).st_mode):
@@ -33,7 +33,7 @@ def _open_regular(path: str, flags: int) -> int:
 def read_note(folder: Path) -> str:
     """Give what the cache in the state folder says of all its rows together, reading no row."""
     try:
-        with open(folder / FILE_NAME, encoding="utf-8", newline="\n", opener=_open_regular) as file:
+        with open(folder / FILE_NAME, encoding="utf-8", newline="\n", opener=open_regular) as file:
             return (file.readline().rstrip("\n") == _HEADER and file.readline().rstrip("\n")) or ""
     except (OSError, ValueError):
         return ""
@@ -63,7 +63,7 @@ class StatusIndex:
         self._dirty = False
 
     def _load(self, cache: Path) -> None:
-        with open(cache, encoding="utf-8", newline="\n", opener=_open_regular) as file:
+        with open(cache, encoding="utf-8", newline="\n", opener=open_regular) as file:
             self._newest = os.fstat(file.fileno()).st_mtime_ns - _RACY_NANOSECONDS
             header, note, *lines = file.read().split("\n")
         if header == _HEADER and len(lines) % 2:

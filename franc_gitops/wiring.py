@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.review import Base
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.turn import WriteBack
+    from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories import RequestRepository
+    from franc_gitops.repositories.git.branches import RemoteBranch
+    from franc_gitops.repositories.git.command import Git
+    from franc_gitops.repositories.git.commits import GitCommits
     from franc_gitops.repositories.git.origin import Origin
     from franc_gitops.settings import Settings
 
@@ -64,7 +68,9 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
         stack.callback(validator.close)
-        write_back = open_write_back(settings) if choices.write_back else None
+        write_back = (
+            open_write_back(settings, worktree=choices.worktree) if choices.write_back else None
+        )
         if write_back is not None:
             stack.callback(write_back.close)
         log = _stand_in() if choices.offline else open_event_log(settings)
@@ -228,10 +234,39 @@ def read_pins(settings: Settings) -> tuple[Pin, ...]:
     raise SettingsError(f"{where}: {content.message}", hint=content.hint)
 
 
-def open_write_back(settings: Settings) -> WriteBack | None:
-    """Give the write-back of the configured mode; None where it is off."""
+def open_write_back(settings: Settings, *, worktree: bool = False) -> WriteBack | None:
+    """Give the write-back of the configured mode; None where it is off.
+
+    Raises SettingsError where there is nothing to write to in that mode. With `worktree` requests
+    are read from the folder as it is.
+    """
     if settings.write_back == "off":
         return None
+    _check_place(settings, worktree=worktree)
+    return _open_files(settings) if settings.write_back == "files" else _open_commits(settings)
+
+
+def _check_place(settings: Settings, *, worktree: bool) -> None:
+    """Refuse what cannot be before anything is published."""
+    from franc_gitops.repositories.git import Kind, kind_of
+
+    mode, kind = settings.write_back, kind_of(settings.root)
+    if kind is Kind.BARE and mode != "push":
+        raise SettingsError(
+            f"write_back is {mode}, but {settings.root} is {kind.value}",
+            hint="set write_back to push, or to off; or run it in a clone with a work tree",
+        )
+    if mode == "files":
+        return
+    if kind is Kind.NONE or worktree:
+        why = "--worktree reads no commit" if worktree else f"{settings.root} is {kind.value}"
+        raise SettingsError(
+            f"write_back is {mode}, but {why}: status files are committed next to the requests",
+            hint="set write_back to files, or to off: --set write_back=files",
+        )
+
+
+def _open_files(settings: Settings) -> FilesWriteBack:
     from franc_gitops.pipeline.writeback import FilesWriteBack
 
     return FilesWriteBack(
@@ -241,6 +276,52 @@ def open_write_back(settings: Settings) -> WriteBack | None:
         settings.state_dir,
         SystemClock(),
     )
+
+
+def _open_commits(settings: Settings) -> WriteBack:
+    from franc_gitops.pipeline.status_changes import StatusFolder
+    from franc_gitops.pipeline.writeback_git import CommitStyle, GitWriteBack
+    from franc_gitops.repositories.git.branches import CheckedOutBranch
+    from franc_gitops.repositories.git.command import Git
+    from franc_gitops.repositories.git.commits import GitCommits
+
+    git = Git(settings.root)
+    commits = GitCommits(git)
+    state = settings.root / settings.state_dir
+    is_push = settings.write_back == "push"
+    branch, fallback = (
+        _remote_branches(settings, git, commits)
+        if is_push
+        else (CheckedOutBranch(git, commits), None)
+    )
+    return GitWriteBack(
+        commits=commits,
+        folder=StatusFolder(commits, settings.status_dir, settings.requests_dir, state),
+        requests_dir=settings.requests_dir,
+        branch=branch,
+        fallback=fallback,
+        files=None if is_push else _open_files(settings),
+        style=CommitStyle(settings.commit_author, settings.commit_message),
+        clock=SystemClock(),
+        patience=settings.push_timeout,
+    )
+
+
+def _remote_branches(
+    settings: Settings, git: Git, commits: GitCommits
+) -> tuple[RemoteBranch, RemoteBranch | None]:
+    """Give the branch that status files belong to, and the one for what it refuses."""
+    from franc_gitops.repositories.git.branches import RemoteBranch
+    from franc_gitops.repositories.git.remote import Remote
+    from franc_gitops.repositories.git.targets import choose_remote, find_branch
+
+    remote = Remote(git, choose_remote(git, settings.remote))
+    branch = RemoteBranch(
+        git, commits, remote, lambda left: settings.branch or find_branch(git, remote, left)
+    )
+    if settings.branch == settings.status_branch:
+        return branch, None
+    return branch, RemoteBranch(git, commits, remote, lambda _: settings.status_branch)
 
 
 def open_topics(settings: Settings) -> KafkaTopics:

@@ -125,7 +125,7 @@ def test_publishing_again_sends_nothing(project: Project) -> None:
 def test_the_json_of_publish_is_that_of_the_contract(project: Project) -> None:
     project.add(range(2))
     report = project.json("publish")
-    assert keys(report) == ["commit", "log", "summary", "requests"]
+    assert keys(report) == ["commit", "log", "summary", "write_back", "requests"]
     assert report["log"] == "embedded"
     assert report["summary"] == {
         "published": 2,

@@ -29,6 +29,7 @@ LIBRARY_ROOMS = {
     "starlette": {"daemon"},
     "structlog": {"cli", "daemon", "logs", "pipeline", "wiring"},
     "subprocess": {"executors", "repositories.git"},
+    "tenacity": {"daemon", "pipeline.writeback_git"},
     "typer": {"cli"},
     "uvicorn": {"daemon.http"},
     "watchdog": {"daemon"},

@@ -208,9 +208,7 @@ def test_a_setting_of_a_later_version_is_refused_instead_of_ignored(place: Place
     assert "does nothing in this version" in place.refused({f"FRANC_{key.upper()}": "x"})
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("write_back", "push"), ("completion", "track"), ("on_delete", "cancel")]
-)
+@pytest.mark.parametrize(("key", "value"), [("completion", "track"), ("on_delete", "cancel")])
 def test_a_value_of_a_later_version_is_refused_instead_of_ignored(
     place: Place, key: str, value: str
 ) -> None:
@@ -540,6 +538,6 @@ def test_the_schema_accepts_what_is_read_and_refuses_what_is_refused(place: Plac
     assert not check({"require_signed_commits": "keys"})
     assert not check({"requests_dir": "../a"})
     assert not check({"request_dir": "a"})
-    assert not check({"write_back": "push"})
+    assert not check({"write_back": "paper"})
     assert not check({"rules": {"location": "x"}})
     assert json.dumps(schema)

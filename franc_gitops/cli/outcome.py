@@ -140,4 +140,12 @@ def describe_report(report: Report) -> str:
         NOTHING if plan.is_empty else "",
     ]
     at = f" at {plan.commit[:12]}" if plan.commit else ""
-    return f"publish{at}: {', '.join(filter(None, parts))}"
+    return f"publish{at}: {', '.join(filter(None, parts))}{_where_status_is(report)}"
+
+
+def _where_status_is(report: Report) -> str:
+    """Say which commit has the status files, if this pass made one."""
+    written = report.written
+    if not written or not written.commit:
+        return ""
+    return f"; status files on {written.branch} in {written.commit[:12]}"

@@ -101,12 +101,14 @@ class Publisher:
         """Read all that was committed before this call, fencing nobody.
 
         What `peek` sees may lag behind the commits of others, by their open transactions and by
-        the broker's own haste; this waits for those to end. Raises EventLogUnreachable.
+        the broker's own haste; this waits for those to end. Raises EventLogUnreachable. A session
+        that was kept does not know whether it has been fenced meanwhile, so it is given up.
         """
-        ledger = self.peek()
-        if self._reader is not None and self._session is None:
-            self._read(self._reader.target())
-        return ledger
+        self._drop_session()
+        if self._is_torn:
+            self._begin_again()
+        self._read(self._open_reader().target())
+        return self.ledger
 
     def publish(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Plan:
         """Publish what `plan` sends, exactly once, and return the last plan that was made.
@@ -227,11 +229,15 @@ class Publisher:
         self.ledger.fold(committed.records)
         self.published.update((action.request_id, action) for action in batch)
 
-    def _read(self, target: Target | None) -> None:
+    def _open_reader(self) -> LedgerReader:
         if self._reader is None:
             self._reader = self.log.reader()
+        return self._reader
+
+    def _read(self, target: Target | None) -> None:
+        reader = self._open_reader()
         self._is_torn = True
-        for records in self._reader.read(target):
+        for records in reader.read(target):
             self.ledger.fold(records)
         self._is_torn = False
 

@@ -72,6 +72,11 @@ class Projection(Protocol):
         ...
 
     @property
+    def log_name(self) -> str:
+        """The event log that the ledger is of, as status files name it."""
+        ...
+
+    @property
     def is_exact(self) -> bool:
         """Whether all that was committed before the pass began is certainly in it."""
         ...
@@ -412,10 +417,11 @@ class _Projection:
 
     def __init__(self, turn: Pass, plan: Plan, unsent: frozenset[str], *, is_exact: bool) -> None:
         self.commit = plan.commit
-        self.keep = _keeper(plan)
+        self.log_name = turn.identity.name
         self.is_exact = is_exact
+        self.keep = _keeper(plan)
         self.at = turn.project
-        self._parts = (plan, turn.publisher.ledger, turn.identity.name, unsent)
+        self._parts = (plan, turn.publisher.ledger, self.log_name, unsent)
 
     def __iter__(self) -> Iterator[StatusFile]:
         return project(*self._parts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from franc_gitops.model import Event
+    from franc_gitops.model import Event, Written
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.review import Review
     from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
@@ -114,6 +114,7 @@ def report(done: Done, _look: Look) -> Iterator[str]:
             "cancelled": counts.get(Kind.CANCEL, 0),
             "failed": len(report.unsent),
         },
+        "write_back": _written(report.written),
     }
     yield from _object(head, "requests", request_rows(done))
 
@@ -122,6 +123,14 @@ def request_rows(done: Done) -> Iterator[dict[str, Any]]:
     """Give the requests that a pass touched."""
     keys = ("request_id", "path", "phase", "message", "events")
     return ({key: row[key] for key in keys} for row in done.rows)
+
+
+def _written(written: Written | None) -> dict[str, Any] | None:
+    """Show what became of the status files; None where nothing did."""
+    return written and {
+        name: value or None if name in {"commit", "branch"} else value
+        for name, value in written._asdict().items()
+    }
 
 
 def requests(rows: Sequence[Mapping[str, Any]], _look: Look) -> Iterator[str]:

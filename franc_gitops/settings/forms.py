@@ -102,6 +102,13 @@ def _read_keys_file(value: Value) -> str:
 KEYS_FILE = Form(_read_keys_file, {"type": "string"})
 
 
+BRANCH = text(
+    r"(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)))(?!.*[/.]$)(?!@$)[^-/.\x00-\x20\x7f~^:?*\[\\]"
+    r"[^\x00-\x20\x7f~^:?*\[\\]{0,199}",
+    "the name of a branch, as in `git branch NAME`",
+)
+
+
 def _read_boolean(value: Value) -> bool:
     if isinstance(value, str) and value.lower() in _WORDS:
         return _WORDS[value.lower()]

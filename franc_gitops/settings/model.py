@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from franc_gitops.freeze import Calendar
 from franc_gitops.settings.forms import (
+    BRANCH,
     COMMIT_URL,
     FOLDER,
     HTTP_ADDRESS,
@@ -97,8 +98,47 @@ class Settings:
     )
     write_back: str = _key(
         "files",
-        one_of("files", "off", later=("commit", "push")),
-        "What becomes of status files: written to the working tree (files), or not at all (off).",
+        one_of("files", "commit", "push", "off"),
+        "What becomes of status files: written to the working tree (files), also committed to "
+        "the checked-out branch (commit), pushed to the remote's branch without touching the "
+        "working tree (push), or nothing (off).",
+    )
+    remote: str = _key(
+        "",
+        text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "the name of a remote, as `git remote` shows it"),
+        "With write_back push: the remote; unset, the one that the checked-out branch follows, "
+        "else origin.",
+    )
+    branch: str = _key(
+        "",
+        BRANCH,
+        "With write_back push: the remote's branch that requests are merged to and status files "
+        "belong to; unset, the one that is checked out, or with a detached HEAD the one that "
+        "holds the commit.",
+    )
+    status_branch: str = _key(
+        "franc-gitops/status",
+        BRANCH,
+        "With write_back push: where status files go if their branch refuses them (exit code 6).",
+    )
+    commit_author: str = _key(
+        "franc-gitops <franc-gitops@localhost>",
+        text(
+            r"[^<>\x00-\x20\x7f][^<>\x00-\x1f\x7f]{0,199} <[^<>\x00-\x20\x7f]{1,200}>",
+            "Name <address>",
+        ),
+        "Author and committer of status commits.",
+    )
+    commit_message: str = _key(
+        "Update status files [skip ci]",
+        text(r"[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}", "one line of at most 200 characters"),
+        "First line of the message of status commits; [skip ci] keeps most hosts from starting "
+        "a pipeline for them, leave it out if they are to have one.",
+    )
+    push_timeout: float = _key(
+        120.0,
+        SECONDS,
+        "With write_back commit or push: how many seconds are spent on it at most.",
     )
     completion: str = _key(
         "accept",
@@ -196,8 +236,5 @@ KEYS: Mapping[str, Key] = {
 }
 
 LATER: Mapping[str, str] = {
-    "status_branch": "write-back by push",
-    "commit_author": "write-back by commit",
-    "commit_message": "write-back by commit",
 }
 """Settings that have a name and a meaning in the contract but do nothing in this version."""

@@ -6,12 +6,15 @@
 - history.py   which commit last touched each
 - lineage.py   which commits are newer than the one that is read
 - worktree.py  what is not committed and therefore not published
+- commits.py, branches.py, remote.py, targets.py, refusals.py
+               commits of status files, and the branches they are added to
 """
 
 from __future__ import annotations
 
 import weakref
 from contextlib import ExitStack
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -165,21 +168,34 @@ class GitRepository:
         )
 
 
-def is_git_repository(root: Path) -> bool:
-    """Tell whether a folder is in a git repository; raises RepositoryError where git refuses.
+class Kind(Enum):
+    """What git a folder is in."""
+
+    NONE = "no repository"
+    WORK_TREE = "a work tree"
+    BARE = "a repository without a work tree"
+
+
+def kind_of(root: Path) -> Kind:
+    """Tell what git a folder is in; raises RepositoryError where git refuses to say.
 
     Without git on the machine, a clone is an error and not a plain folder: what is published
     would silently be something else.
     """
     try:
-        Git(root).run("rev-parse", "--git-dir")
+        inside = Git(root).run("rev-parse", "--is-inside-work-tree")
     except NotARepository:
-        return False
+        return Kind.NONE
     except GitMissing:
         if any((folder / ".git").exists() for folder in (root, *root.parents)):
             raise
-        return False
-    return True
+        return Kind.NONE
+    return Kind.WORK_TREE if inside == b"true\n" else Kind.BARE
+
+
+def is_git_repository(root: Path) -> bool:
+    """Tell whether a folder is in a git repository; raises RepositoryError where git refuses."""
+    return kind_of(root) is not Kind.NONE
 
 
 def _missing(file: SourceFile) -> Problem:

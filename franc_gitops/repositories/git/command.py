@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import IO, TYPE_CHECKING, Self, cast
+import signal
+from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
 
 from franc_gitops.errors import RepositoryError
 
@@ -31,6 +32,9 @@ _OPTIONS = (
     "-c",
     f"core.bigFileThreshold={STREAM_BLOBS_FROM}",
 )
+
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+"""For commands that write: the clone's hooks are for people. A remote's own hooks always run."""
 
 _FORGOTTEN = (
     "GIT_DIR",
@@ -73,6 +77,18 @@ class NotARepository(RepositoryError):
     """The folder is in no git repository."""
 
 
+class GitTooSlow(RepositoryError):
+    """Git did not end in the time that it was given; it was killed, and all that it started."""
+
+
+class Outcome(NamedTuple):
+    """How a git that may fail ended: exit code, standard output, messages."""
+
+    code: int
+    output: bytes
+    messages: str
+
+
 class Git:
     """The git command in one folder."""
 
@@ -88,8 +104,36 @@ class Git:
             process.finish()
         return output
 
-    def start(self, *arguments: str, stdin: bool = False) -> Process:
-        """Start git; the caller reads from it and must leave its `with` block."""
+    def attempt(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        seconds: float | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Run to the end and tell how it went; raises GitTooSlow after so many seconds.
+
+        With a time limit git runs in a session of its own, without a terminal: so whatever it
+        has started (ssh, a hook of a local remote) can be ended with it, and none can ask.
+        """
+        made = self.start(
+            *arguments, stdin=bool(stdin), alone=seconds is not None, variables=variables
+        )
+        with made as process:
+            output = process.exchange(stdin, seconds)
+            return Outcome(process.wait(), output, process.messages())
+
+    def start(
+        self,
+        *arguments: str,
+        stdin: bool = False,
+        alone: bool = False,
+        variables: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Start git; the caller reads from it and must leave its `with` block.
+
+        `alone` gives it a session of its own, `variables` are added to its environment.
+        """
         import subprocess
         import tempfile
 
@@ -100,13 +144,14 @@ class Git:
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=self._environment,
+                env={**self._environment, **(variables or {})},
                 bufsize=0,
+                start_new_session=alone,
             )
         except OSError as error:
             errors.close()
             raise _not_started(error) from error
-        return Process(process, errors, self.root, arguments)
+        return Process(process, errors, self.root, arguments, is_alone=alone)
 
 
 class Process:
@@ -118,9 +163,12 @@ class Process:
         errors: IO[bytes],
         root: Path,
         arguments: tuple[str, ...],
+        *,
+        is_alone: bool = False,
     ) -> None:
         """Take the started process and the file that its messages go to."""
         self._process = process
+        self._is_alone = is_alone
         self._errors = errors
         self._root = root
         self._arguments = arguments
@@ -157,9 +205,23 @@ class Process:
             while left and self.input:
                 left = left[self.input.write(left) :]
 
-    def exchange(self, data: bytes) -> bytes:
+    def exchange(self, data: bytes, seconds: float | None = None) -> bytes:
         """Send everything, read everything, without either side waiting for ever."""
-        return self._process.communicate(data or None)[0]
+        from subprocess import TimeoutExpired
+
+        try:
+            return self._process.communicate(data or None, seconds)[0]
+        except TimeoutExpired as error:
+            raise GitTooSlow(f"git {_verb(self._arguments)} did not end in time") from error
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def wait(self) -> int:
+        """Wait for the end and give the exit code."""
+        return self._process.wait()
 
     def finish(self) -> None:
         """Wait for the end; raises RepositoryError when git failed."""
@@ -169,18 +231,38 @@ class Process:
     def failure(self) -> RepositoryError:
         """Give the error that git's messages stand for, once it has ended."""
         self._process.wait()
+        return explain(self.messages(), self._root, self._arguments)
+
+    def messages(self) -> str:
+        """Give what git has said on standard error."""
         self._errors.seek(0)
-        messages = self._errors.read(_CHUNK).decode(errors="replace")
-        return explain(messages, self._root, self._arguments)
+        return self._errors.read(_CHUNK).decode(errors="replace")
 
     def close(self) -> None:
         """Kill git if it still runs, and let go of its pipes."""
         if self._process.poll() is None:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         for pipe in (self.input, self.output, self._errors):
             if pipe is not None:
                 pipe.close()
+
+    def _kill(self) -> None:
+        """Kill git, and where it is alone in its session all that it has started, too."""
+        if self._is_alone:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+
+def _verb(arguments: tuple[str, ...]) -> str:
+    """Give the name of the git command behind its `-c name=value` options."""
+    words = iter(arguments)
+    for word in words:
+        if word != "-c":
+            return word
+        next(words)
+    return ""
 
 
 def explain(messages: str, root: Path, arguments: tuple[str, ...]) -> RepositoryError:
@@ -191,8 +273,7 @@ def explain(messages: str, root: Path, arguments: tuple[str, ...]) -> Repository
     lines = [line for line in messages.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
     reason = (fatal or lines or ["it gave no reason"])[0]
-    command = next(word for word in arguments if word != "-c" and "=" not in word)
-    return RepositoryError(f"git {command} failed in {root}: {reason}")
+    return RepositoryError(f"git {_verb(arguments)} failed in {root}: {reason}")
 
 
 _CAUSES = (

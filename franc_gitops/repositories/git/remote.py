@@ -1,0 +1,107 @@
+"""A remote as a store of branches: ask where they stand, fetch a commit, push one.
+
+Every question has a time limit and is asked without a terminal: credentials come from git's
+own helpers and from ssh's agent. A push is a compare-and-swap: it names the commit that the
+branch must stand at, and the new commit is a child of that one, so nothing is ever forced.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from franc_gitops.errors import BranchMoved, BranchRefused
+from franc_gitops.repositories.git.command import NO_HOOKS, GitTooSlow
+from franc_gitops.repositories.git.refusals import explain_remote, is_race, rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from franc_gitops.repositories.git.command import Git, Outcome
+
+HEADS = "refs/heads/"
+LEAST = 10.0
+"""Seconds for a question, also when time is over: how a push ended must be known."""
+
+
+class Heads(NamedTuple):
+    """Branches of a remote and where they stand; `default` is the one that its HEAD names."""
+
+    tips: dict[str, str]
+    default: str
+
+
+class Remote:
+    """A remote of a clone, by its name."""
+
+    def __init__(self, git: Git, name: str) -> None:
+        """Take the clone's git and the remote's name; nothing is run yet."""
+        self._git = git
+        self.name = name
+
+    def ask(self, branches: Sequence[str], seconds: float) -> Heads:
+        """Give where branches stand, all of them if none is named."""
+        names = [HEADS + branch for branch in branches] or [f"{HEADS}*"]
+        command = ("ls-remote", "--symref", "--", self.name, "HEAD", *names)
+        lines = self._try(command, seconds).output.decode(errors="surrogateescape").splitlines()
+        rows = [line.split("\t", 1) for line in lines]
+        default = next(
+            (id_ for id_, name in rows if id_.startswith("ref: ") and name == "HEAD"), ""
+        )
+        tips = {name.removeprefix(HEADS): id_ for id_, name in rows if name.startswith(HEADS)}
+        return Heads(tips, default.removeprefix("ref: ").removeprefix(HEADS))
+
+    def fetch(self, branch: str, seconds: float, *, shallow: bool) -> None:
+        """Bring the newest commit of a branch, of its history only what a clone like this has.
+
+        No reference is written. In a shallow clone only that commit comes along (`shallow`): its
+        history may lead around the clone's border and all the way down.
+        """
+        depth = ["--depth=1"] if shallow else []
+        self._try(
+            (
+                *NO_HOOKS, "fetch", "--quiet", "--no-tags", "--no-prune", "--refmap=",
+                "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
+                *depth, "--", self.name, HEADS + branch,
+            ),
+            seconds,
+        )  # fmt: skip
+
+    def push(self, commit: str, branch: str, expected: str, seconds: float) -> None:
+        """Make a branch stand at a commit if it stands at `expected`; empty: if there is none.
+
+        Raises BranchMoved, BranchRefused, WriteBackFailed, or GitTooSlow: then nobody knows.
+        """
+        target = HEADS + branch
+        outcome = self._git.attempt(
+            *NO_HOOKS, "-c", f"remote.{self.name}.mirror=false", "push", "--porcelain",
+            "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed",
+            f"--force-with-lease={target}:{expected}",
+            "--", self.name, f"{commit}:{target}",
+            seconds=seconds,
+        )  # fmt: skip
+        if outcome.code:
+            self._judge(outcome, branch)
+
+    def _judge(self, outcome: Outcome, branch: str) -> None:
+        """Raise what a push that failed stands for."""
+        rejected = rejection(outcome)
+        if rejected is None or rejected.is_failure:
+            self._fail(f"{rejected or ''}\n{outcome.messages}")
+        elif rejected.is_race:
+            raise BranchMoved(f"{self.name}/{branch}: {rejected}")
+        else:
+            raise BranchRefused(str(rejected))
+
+    def _fail(self, messages: str) -> NoReturn:
+        if is_race(messages):
+            raise BranchMoved(messages)
+        raise explain_remote(self.name, messages)
+
+    def _try(self, command: tuple[str, ...], seconds: float) -> Outcome:
+        try:
+            outcome = self._git.attempt(*command, seconds=max(seconds, LEAST))
+        except GitTooSlow as error:
+            raise explain_remote(self.name, str(error)) from error
+        if outcome.code:
+            self._fail(outcome.messages)
+        return outcome
