@@ -22,7 +22,7 @@ from franc_gitops.settings import (
 )
 from franc_gitops.settings.effective import effective
 from franc_gitops.settings.kafka import MEANINGS, variables
-from franc_gitops.settings.model import KEYS, LATER
+from franc_gitops.settings.model import KEYS
 from franc_gitops.settings.schema import configuration_schema
 
 SECRET = "hunter2-hunter2"
@@ -198,14 +198,6 @@ def test_an_address_for_http_that_is_none_is_refused(place: Place, value: str) -
 )
 def test_only_web_addresses_can_be_linked_to(place: Place, value: str) -> None:
     assert "commit_url" in place.refused({"FRANC_COMMIT_URL": value})
-
-
-@pytest.mark.parametrize("key", sorted(LATER))
-def test_a_setting_of_a_later_version_is_refused_instead_of_ignored(place: Place, key: str) -> None:
-    place.write(f"{key}: x\n")
-    assert f"{key} does nothing in this version" in place.refused()
-    place.write("")
-    assert "does nothing in this version" in place.refused({f"FRANC_{key.upper()}": "x"})
 
 
 @pytest.mark.parametrize(("key", "value"), [("completion", "track"), ("on_delete", "cancel")])

@@ -16,7 +16,6 @@ from franc_gitops.settings.forms import Unfit
 from franc_gitops.settings.model import (
     FILE_NAME,
     KEYS,
-    LATER,
     PREFIX,
     KafkaSettings,
     Key,
@@ -203,17 +202,15 @@ def _refuse_key(key: str) -> tuple[str, str]:
         return _refuse_connection(key, variable)
     if key in SECRETS:
         return _refuse_connection(key, SECRETS[key].variable)
-    return _refuse(key, key, f"unknown setting {key!r}", KEYS)
+    return _refuse(key, f"unknown setting {key!r}", KEYS)
 
 
 def _refuse_variable(key: str) -> tuple[str, str]:
     known = [*(entry.variable for entry in KEYS.values()), *sorted(VARIABLES)]
-    return _refuse(key, PREFIX + key.upper(), "unknown variable", known)
+    return _refuse(PREFIX + key.upper(), "unknown variable", known)
 
 
-def _refuse(key: str, name: str, message: str, known: Iterable[str]) -> tuple[str, str]:
-    if key in LATER:
-        return f"{name} does nothing in this version", f"{name} belongs to {LATER[key]}; remove it"
+def _refuse(name: str, message: str, known: Iterable[str]) -> tuple[str, str]:
     return message, did_you_mean(name, known) or f"known are {', '.join(known)}"
 
 

@@ -234,7 +234,3 @@ KEYS: Mapping[str, Key] = {
     for entry in fields(Settings)
     if entry.metadata
 }
-
-LATER: Mapping[str, str] = {
-}
-"""Settings that have a name and a meaning in the contract but do nothing in this version."""
