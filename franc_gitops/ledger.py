@@ -12,7 +12,7 @@ import json
 import re
 import weakref
 from collections import Counter, defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from json.encoder import encode_basestring as quote
 from tempfile import SpooledTemporaryFile
@@ -23,7 +23,7 @@ from franc_gitops.errors import EventLogRefused
 from franc_gitops.model import FINAL_PHASES, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from franc_gitops.model import Position
@@ -218,8 +218,9 @@ class _Values:
         self._chunk = self._file.read(max(_CHUNK_BYTES, length))
         self._chunk_start = place
 
-    def items(self) -> Iterator[tuple[str, bytes]]:
-        return zip(self._places, map(self.__getitem__, self._places), strict=True)
+    def items(self, among: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
+        wanted = self._places if among is None else set(among).intersection(self._places)
+        return zip(wanted, map(self.__getitem__, wanted), strict=True)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -239,13 +240,15 @@ class Comparison:
     or an earlier name). `unknown`: files the ledger does not know, which must be read.
     `copies`: path -> the published file that it is a byte-identical copy of.
     `astray`: request_id -> path, for requests whose content as published is nowhere in the
-    snapshot: the file was changed, or deleted.
+    snapshot: the file was changed, or deleted. `moved`: request_id -> path now, for requests
+    that are settled under another name than the ledger's.
     """
 
     settled: Mapping[str, tuple[str, ...]]
     unknown: Mapping[str, str]
     copies: Mapping[str, str]
     astray: Mapping[str, str]
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -317,13 +320,25 @@ class Ledger:
                 if not entry.phase.is_final:
                     yield entry
 
-    def compare(self, files: Mapping[str, str]) -> Comparison:
-        """Sort files (path -> blob id) into known and unknown ones, without reading any."""
+    def place_of(self, request_id: str) -> tuple[str, str]:
+        """Give path and blob id of the file that a request was last published from."""
+        return _where(self._values[request_id])[:2]
+
+    def published_from(self, blob: str) -> list[str]:
+        """Give the requests last published from a file with this content; looks at all of them."""
+        return [key for key, value in self._values.items() if _where(value)[1] == blob]
+
+    def compare(self, files: Mapping[str, str], among: Collection[str] | None = None) -> Comparison:
+        """Sort files (path -> blob id) into known and unknown ones, without reading any.
+
+        With `among`, only these requests are looked at: enough where no other one was
+        published from a file of these paths, or of this content.
+        """
         unknown = dict(files)
         settled: dict[str, tuple[str, ...]] = {}
         several: dict[tuple[str, str, int], list[str]] = defaultdict(list)
         loose: list[tuple[str, str, str, int]] = []
-        for request_id, value in self._values.items():
+        for request_id, value in self._values.items(among):
             path, blob, documents = _where(value)
             if unknown.get(path) != blob:
                 loose.append((request_id, path, blob, documents))
@@ -341,7 +356,7 @@ class Ledger:
         moved = self._find_moved(loose, unknown, settled)
         copies = _find_copies(files, unknown, settled)
         astray = {request_id: path for request_id, path, _, _ in loose if request_id not in moved}
-        return Comparison(settled, unknown, copies, astray)
+        return Comparison(settled, unknown, copies, astray, moved)
 
     def _in_order(self, request_ids: list[str]) -> tuple[str, ...]:
         return tuple(sorted(request_ids, key=lambda key: decode(self._values[key]).document))
@@ -351,21 +366,21 @@ class Ledger:
         loose: list[tuple[str, str, str, int]],
         unknown: dict[str, str],
         settled: dict[str, tuple[str, ...]],
-    ) -> set[str]:
+    ) -> dict[str, str]:
         """Settle files that were renamed: the content is known, its old path is gone or changed."""
         if not loose or not unknown:
-            return set()
+            return {}
         waiting: dict[str, list[str]] = defaultdict(list)
         for request_id, _, blob, _ in loose:
             waiting[blob].append(request_id)
         documents = {blob: count for _, _, blob, count in loose}
-        moved: set[str] = set()
+        moved: dict[str, str] = {}
         for path, blob in sorted(unknown.items()):
             request_ids = waiting.get(blob, [])
             if request_ids and len(request_ids) == documents[blob]:
                 del unknown[path], waiting[blob]
                 settled[path] = self._in_order(request_ids)
-                moved.update(request_ids)
+                moved.update(dict.fromkeys(request_ids, path))
         return moved
 
 

@@ -159,6 +159,8 @@ class Loop:
         now = self._clock.monotonic()
         if outcome is not None:
             self._has_passed = True
+            if outcome.again:
+                self._waiting |= Wake(frozenset(["publication"]), outcome.again)
         if failure is None or isinstance(failure, FencedTooLong):
             self._backoff.succeeded()
             if outcome is not None and outcome.paths is None:

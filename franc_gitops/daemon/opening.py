@@ -10,10 +10,12 @@ from franc_gitops.clock import SystemClock
 from franc_gitops.daemon.board import Board
 from franc_gitops.daemon.loop import Loop, Tempo
 from franc_gitops.daemon.signals import Stop
+from franc_gitops.daemon.sources import FolderSource
 from franc_gitops.daemon.turns import Turns
 from franc_gitops.daemon.wakeups import Wakeups
 from franc_gitops.daemon.watching import FolderWatch
 from franc_gitops.pipeline.guard import Guard
+from franc_gitops.pipeline.part import PartialRepository
 from franc_gitops.wiring import open_pass, read_pins
 
 if TYPE_CHECKING:
@@ -43,7 +45,12 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
     with ExitStack() as stack:
         turn = stack.enter_context(open_pass(settings, choices))
         turn.publisher.progress = board.progress
-        turns = Turns(turn, lambda: Guard(read_pins(settings), accept=choices.accept_ledger))
+        if not isinstance(turn.repository, PartialRepository):
+            raise TypeError(turn.repository)
+        source = FolderSource(turn.repository)
+        turns = Turns(
+            turn, source, lambda: Guard(read_pins(settings), accept=choices.accept_ledger)
+        )
         watch = FolderWatch(settings.root, settings.requests_dir, wakeups, board, narrator)
         stack.callback(watch.close)
         loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval))

@@ -1,44 +1,136 @@
-"""Wake → what is done about it: a pass over everything, or a small one over what changed."""
+"""Wake → what is done about it: a run over all files, or a small one over those that changed.
+
+What the last turns found is kept (`pipeline/known.py`), so that a save or a commit costs what
+it changes and not what is there. Whatever cannot be told from a few files is left to a run
+over all of them, which is made after every failure, too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from franc_gitops.pipeline.known import Known
+from franc_gitops.pipeline.part import PartOutdated, Search
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from franc_gitops.daemon.sources import Source
     from franc_gitops.daemon.wakeups import Wake
     from franc_gitops.pipeline.guard import Guard
+    from franc_gitops.pipeline.part import Part
     from franc_gitops.pipeline.turn import Pass, Report
+
+_MOST_NEWS = 200
+"""So many requests that others published are looked at one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a turn did; `paths` are the files that it looked at, None for all of them."""
+    """What a turn did; `paths` are the files that it looked at, None for all of them.
+
+    `again` are files to look at once more: something that they depend on was published.
+    """
 
     report: Report
     paths: Collection[str] | None = None
+    again: frozenset[str] = frozenset()
 
 
 class Turns:
     """Makes the turns of one loop, over ports that stay open."""
 
-    def __init__(self, turn: Pass, guard: Callable[[], Guard]) -> None:
-        """Take the pass; `guard` reads the pins anew, which a pull request may have changed."""
+    def __init__(self, turn: Pass, source: Source, guard: Callable[[], Guard]) -> None:
+        """Take the pass; `guard` reads the pins anew, which a commit may have changed."""
         self._pass = turn
+        self._source = source
         self._guard = guard
+        self._known: Known | None = None
+        self._version = 0
+        self._commit = ""
         turn.rests = False
         turn.publisher.keep = True
         turn.publisher.patience = 0.0  # the loop waits, not the publisher
 
     def take(self, wake: Wake, *, publishes: bool) -> Outcome | None:
-        """Do what a wake-up asks for; None if there turns out to be nothing to do."""
-        del wake
-        self._pass.guard = self._guard()
+        """Do what a wake-up asks for; None if there turns out to be nothing to do.
+
+        After an error, the next turn looks at everything.
+        """
         self._pass.publishes = publishes
-        return Outcome(self._pass.run())
+        known, self._known = self._known, None
+        commit, changed = self._source.look(self._commit)
+        if known is None or wake.paths is None or changed is None or self._needs_all:
+            return self._whole(commit)
+        paths = self._paths({*wake.paths, *changed}, known, moved=commit != self._commit)
+        part = None if paths is None else self._search(known, commit).find(paths)
+        if part is None or not self._stands_alone(part, known):
+            return self._whole(commit)
+        if part.is_empty:
+            self._remember(known, commit)
+            return None
+        try:
+            report = self._pass.run_part(part)
+        except PartOutdated:
+            return self._whole(commit)
+        known.take(report, part)
+        return Outcome(report, part.paths, self._remember(known, commit, report))
+
+    @property
+    def _needs_all(self) -> bool:
+        """Whether one file may hold any other, or what is published may still claim something."""
+        return self._pass.strict or self._pass.envelope.completion != "accept"
 
     def close(self) -> None:
         """Let go of the session, so that the next publisher need not fence it."""
         self._pass.publisher.close()
+
+    def _whole(self, commit: str) -> Outcome:
+        self._pass.guard = self._guard()
+        report = self._pass.run()
+        known = Known.of(report)
+        return Outcome(report, None, self._remember(known, commit, report))
+
+    def _remember(self, known: Known, commit: str, report: Report | None = None) -> frozenset[str]:
+        """Keep what was found; give the unsettled files that what was published concerns."""
+        news = known.ledger.changed_since(self._version)
+        self._known, self._commit, self._version = known, commit, known.ledger.version
+        if report is None or not report.published:
+            return frozenset()
+        return frozenset(known.unsettled) if news is None else known.unsettled_by(news)
+
+    def _search(self, known: Known, commit: str) -> Search:
+        return Search(self._source.repository, self._pass.validator, known, commit)
+
+    def _paths(self, changed: set[str], known: Known, *, moved: bool) -> set[str] | None:
+        """Add to the changed files those that are to be looked at again; None for all of them."""
+        news = self._news(known)
+        if news is None:
+            return None
+        if moved:
+            news |= known.disputed
+            if self._pass.signatures is not None:
+                news |= known.unsettled
+        return changed | news
+
+    def _news(self, known: Known) -> set[str] | None:
+        """Give the files of which others have published something."""
+        ledger = self._pass.publisher.peek()
+        if ledger is not known.ledger:
+            return None
+        changed = ledger.changed_since(self._version)
+        if changed is None or len(changed) > _MOST_NEWS:
+            return None
+        found: set[str] = set()
+        for request_id in set(changed):
+            found.update(known.files_with(request_id) or known.settled_with(request_id))
+        return found
+
+    def _stands_alone(self, part: Part, known: Known) -> bool:
+        """Tell whether nothing outside of the part has to do with it.
+
+        Files that were only reformatted wait for a transaction to be told to the ledger.
+        """
+        waiting = known.stale.difference(part.paths)
+        return not waiting or not part.may_send(known.ledger)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.expectation import Expectation
     from franc_gitops.pipeline.guard import Guard
+    from franc_gitops.pipeline.part import Part
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.publish import Publisher
     from franc_gitops.pipeline.review import Base, Review
@@ -250,20 +251,38 @@ class Pass:
         self.approve(plan)
         if self.expectation:
             self.expectation.check(plan)
+        report = self._publish(plan, self._replan)
+        can_rest = glance and mark and not report.published and rest.is_at_rest(plan, glance)
+        note = rest.note(glance, self.identity, mark) if glance and can_rest else ""
+        return self._end(self._write(report, rest.noting(note, plan.counts[Kind.SKIP])))
+
+    def run_part(self, part: Part) -> Report:
+        """Do the same for a few files that nothing else depends on, after a run over all.
+
+        Raises PartOutdated if the ledger turns out to have moved on: only a run over all files
+        can tell what that means.
+        """
+        ledger = self.publisher.ledger
+        self._situation = self._situate(part.snapshot, part.validated)
+        plan = self._make(ledger, ledger.compare(part.snapshot.files, part.requests))
+        return self._write_part(self._publish(plan, part.refuse), part)
+
+    def _publish(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Report:
+        """Publish what a plan sends, and say how that went."""
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
         began = self.clock.monotonic()
         self.publisher.published = {}
         try:
             if self.publishes:
-                plan = self.publisher.publish(plan, self._replan)
+                plan = self.publisher.publish(plan, replan)
         except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
             failure, plan = error, self._last_plan
         except (EventLogRefused, PlanRefused) as error:
             if not self.publisher.published:
                 raise
             failure, plan = error, self._last_plan
-        report = Report(
+        return Report(
             plan.everything,
             self.publisher.ledger,
             self.identity.name,
@@ -272,9 +291,6 @@ class Pass:
             failure=failure,
             publish_seconds=self.clock.monotonic() - began,
         )
-        can_rest = glance and mark and not report.published and rest.is_at_rest(plan, glance)
-        note = rest.note(glance, self.identity, mark) if glance and can_rest else ""
-        return self._end(self._write(report, rest.noting(note, plan.counts[Kind.SKIP])))
 
     def _find_rest(self, glance: Glance | None) -> Report | None:
         """Report at once if nothing has moved since the last pass."""
@@ -324,8 +340,13 @@ class Pass:
         comparison = ledger.compare(snapshot.files)
         unknown = [SourceFile(path, blob) for path, blob in comparison.unknown.items()]
         validated = self.validator(unknown) if unknown else Validated()
+        self._situation = self._situate(snapshot, validated)
+        return self._make(ledger, comparison)
+
+    def _situate(self, snapshot: Snapshot, validated: Validated) -> Situation:
+        """Add to files and what is in them all that a plan depends on, but for the ledger."""
         provenance = _provenance(self.repository, snapshot, validated)
-        self._situation = Situation(
+        return Situation(
             snapshot,
             validated,
             provenance,
@@ -338,7 +359,6 @@ class Pass:
             trace=partial(self.repository.trace, snapshot),
             distrust=self._distrust(snapshot, provenance),
         )
-        return self._make(ledger, comparison)
 
     def _plan_base(self, base: Base, before: Snapshot, plan: Plan, ledger: Ledger) -> Plan:
         """Plan the base against the same ledger; only files that changed since are read."""
@@ -401,6 +421,17 @@ class Pass:
         try:
             written = self.write_back(wanted, wanted.keep, self.pins, note)
             return replace(report, written=written)
+        except WriteBackFailed as error:
+            return replace(report, written=error.written, failure=report.failure or error)
+
+    def _write_part(self, report: Report, part: Part) -> Report:
+        """Write the status files of a part, if this write-back can; the next run over all does."""
+        if not isinstance(self.write_back, PartialWriteBack):
+            return report
+        wanted = _Projection(self, report.plan, report.unsent, is_exact=True)
+        gone = [path for path in part.paths if not wanted.keep(path)]
+        try:
+            return replace(report, written=self.write_back.some(wanted, gone))
         except WriteBackFailed as error:
             return replace(report, written=error.written, failure=report.failure or error)
 

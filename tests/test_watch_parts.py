@@ -1,0 +1,251 @@
+"""Turns over what changed come to the same as passes over everything.
+
+A random story of edits is told to two worlds: one makes a daemon's turns, the other a whole
+pass after each edit. Ledger, events, status files and problems must be the same after each.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from franc_gitops.daemon.sources import FolderSource
+from franc_gitops.daemon.turns import Turns
+from franc_gitops.daemon.wakeups import Wake
+from franc_gitops.eventlogs.memory import MemoryEventLog
+from franc_gitops.events import Envelope
+from franc_gitops.pipeline.checks import Checks
+from franc_gitops.pipeline.guard import Guard
+from franc_gitops.pipeline.publish import Publisher
+from franc_gitops.pipeline.turn import Pass
+from franc_gitops.pipeline.validate import FileValidator
+from franc_gitops.pipeline.writeback import FilesWriteBack
+from franc_gitops.repositories.directory import DirectoryRepository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from franc_gitops.daemon.turns import Outcome
+    from franc_gitops.pipeline.turn import Report
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+EDITS = 60
+
+
+@dataclass
+class SetClock:
+    """A clock that the test sets."""
+
+    time: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+    def uniform(self, low: float, high: float) -> float:
+        return (low + high) / 2
+
+
+@dataclass
+class World:
+    """A folder, its event log, and what is known to be wrong in it."""
+
+    root: Path
+    is_daemon: bool
+    clock: SetClock = field(default_factory=SetClock)
+    log: MemoryEventLog = field(default_factory=MemoryEventLog)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    wholes: int = 0
+    parts: int = 0
+
+    def __post_init__(self) -> None:
+        (self.root / "requests").mkdir(parents=True)
+        repository = DirectoryRepository(self.root)
+        self.turn = Pass(
+            repository,
+            Publisher(self.log, self.clock),
+            FileValidator(repository.read, Checks({}), workers=0),
+            Envelope(),
+            self.clock,
+            Guard(),
+            FilesWriteBack(self.root, "requests", "status", ".franc", self.clock),
+        )
+        self.turns = Turns(self.turn, FolderSource(repository), Guard) if self.is_daemon else None
+
+    def write(self, path: str, text: str | None, second: int) -> None:
+        """Save or delete a file; saved files have the same times in all worlds."""
+        file = self.root / path
+        if text is None:
+            file.unlink()
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        os.utime(file, (NOW.timestamp() + second,) * 2)
+
+    def look(self, paths: frozenset[str]) -> None:
+        """Make the turn that follows an edit of these files, and what follows from it."""
+        if self.turns is None:
+            self.turn.rests = False
+            for _ in range(2):  # the second sees what the first has published
+                self._take(self.turn.run(), None)
+            return
+        while paths or not self.wholes:
+            outcome = self.turns.take(Wake(frozenset(["save"]), paths), publishes=True)
+            if outcome is None:
+                return
+            self._count(outcome)
+            self._take(outcome.report, outcome.paths)
+            paths = outcome.again
+
+    def _count(self, outcome: Outcome) -> None:
+        self.wholes += outcome.paths is None
+        self.parts += outcome.paths is not None
+
+    def _take(self, report: Report, paths: object) -> None:
+        assert report.failure is None
+        if paths is None:
+            self.problems.clear()
+        for path in paths or ():  # type: ignore[attr-defined]
+            self.problems.pop(path, None)
+        for problem in report.plan.problems:
+            self.problems.setdefault(problem.path, []).append(f"{problem}")
+
+    def state(self) -> dict[str, object]:
+        """Everything that must not depend on how it came about."""
+        ledger = self.turn.publisher.ledger
+        folder = self.root / "status"
+        return {
+            "ledger": {key: ledger.raw(key) for key in ledger},
+            "events": list(self.log.events()),
+            "status": {
+                str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.yaml")
+            },
+            "problems": {path: sorted(found) for path, found in self.problems.items()},
+        }
+
+
+class Story:
+    """Random edits of a small folder: few names and numbers, so that they meet often."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.files: dict[str, str] = {}
+
+    def edit(self) -> dict[str, str | None]:
+        """Give the files of the next edit: path -> text, None to delete it."""
+        kinds = [self.add, self.add, self.add, self.change, self.rename, self.copy, self.delete]
+        kinds += [self.reformat, self.spoil, self.touch, self.raise_revision, self.cancel]
+        found = self.chance.choice(kinds)()
+        for path, text in found.items():
+            self.files.pop(path, None)
+            if text is not None:
+                self.files[path] = text
+        return found
+
+    def path(self) -> str:
+        folder = self.chance.choice(["", "a/", "b/c/"])
+        return f"requests/{folder}{self.chance.randint(0, 7)}.yaml"
+
+    def some(self) -> str | None:
+        return self.chance.choice(sorted(self.files)) if self.files else None
+
+    def document(self) -> str:
+        number, item = self.chance.randint(1, 6), self.chance.choice(["", "", "x", "y"])
+        name = self.chance.choice("PQ")
+        text = (
+            f"type: pop_deployment\nchange_number: CHG-2026-{number:06d}\n"
+            f"pop_name: {name}-{number}\nlocation: Paris\ndesign_pattern: Hub\nprovider: Equinix\n"
+        )
+        text += f"item: {item}\n" if item else ""
+        if self.chance.random() < 0.15:
+            text += (
+                f"not_before: {(NOW + timedelta(minutes=self.chance.randint(0, 60))).isoformat()}\n"
+            )
+        return text
+
+    def add(self) -> dict[str, str | None]:
+        count = self.chance.choice([1, 1, 1, 2, 3])
+        return {self.path(): "---\n".join(self.document() for _ in range(count))}
+
+    def change(self) -> dict[str, str | None]:
+        path = self.some()
+        return (
+            {path: self.files[path].replace("Paris", self.chance.choice(["Rome", "Oslo"]))}
+            if path
+            else {}
+        )
+
+    def rename(self) -> dict[str, str | None]:
+        path, to = self.some(), self.path()
+        return {path: None, to: self.files[path]} if path and to != path else {}
+
+    def copy(self) -> dict[str, str | None]:
+        path = self.some()
+        return {self.path(): self.files[path]} if path else {}
+
+    def delete(self) -> dict[str, str | None]:
+        path = self.some()
+        return {path: None} if path else {}
+
+    def reformat(self) -> dict[str, str | None]:
+        path = self.some()
+        return {path: f"# {self.chance.random()}\n{self.files[path]}"} if path else {}
+
+    def spoil(self) -> dict[str, str | None]:
+        path = self.some()
+        return {path: self.files[path].replace("location", "locaton", 1)} if path else {}
+
+    def touch(self) -> dict[str, str | None]:
+        path = self.some()
+        return {path: self.files[path]} if path else {}
+
+    def raise_revision(self) -> dict[str, str | None]:
+        path = self.some()
+        if path is None:
+            return {}
+        line = f"revision: {self.chance.randint(1, 4)}\n"
+        return {
+            path: "".join(p for p in self.files[path].splitlines(True) if "revision" not in p)
+            + line
+        }
+
+    def cancel(self) -> dict[str, str | None]:
+        path = self.some()
+        return {path: self.files[path] + "cancel: not wanted any more\n"} if path else {}
+
+
+def tell(seed: int, folder: Path, edits: int = EDITS) -> World:
+    """Tell a story to both worlds and compare them after each edit."""
+    daemon, whole = (
+        World(folder / "daemon", is_daemon=True),
+        World(folder / "whole", is_daemon=False),
+    )
+    story = Story(seed)
+    for world in (daemon, whole):
+        world.look(frozenset())
+    for second in range(edits):
+        edit = story.edit()
+        for world in (daemon, whole):
+            for path, text in edit.items():
+                world.write(path, text, second)
+            world.look(frozenset(edit))
+        assert daemon.state() == whole.state(), f"seed {seed}, edit {second}: {edit}"
+    return daemon
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_turns_over_what_changed_come_to_the_same_as_whole_passes(
+    seed: int, tmp_path: Path
+) -> None:
+    daemon = tell(seed, tmp_path)
+    assert daemon.parts > daemon.wholes
