@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from franc_gitops.repositories.git.branches import RemoteBranch
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.commits import GitCommits
+    from franc_gitops.repositories.directory import DirectoryRepository
+    from franc_gitops.repositories.git.following import FollowedGit
     from franc_gitops.repositories.git.origin import Origin
     from franc_gitops.settings import Settings
 
@@ -55,8 +57,13 @@ class Choices:
 
 
 @contextmanager
-def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
-    """Open repository and event log, give a pass over them, and close them in the end."""
+def open_pass(
+    settings: Settings, choices: Choices, repository: RequestRepository | None = None
+) -> Iterator[Pass]:
+    """Open repository and event log, give a pass over them, and close them in the end.
+
+    `repository` takes the place of the one that the settings lead to.
+    """
     from franc_gitops.pipeline.checks import Checks
     from franc_gitops.pipeline.expectation import Expectation
     from franc_gitops.pipeline.validate import FileValidator
@@ -64,7 +71,7 @@ def open_pass(settings: Settings, choices: Choices) -> Iterator[Pass]:
     expectation = None if choices.expect is None else Expectation(choices.expect)
     clock = SystemClock()
     with ExitStack() as stack:
-        repository = open_repository(settings, choices)
+        repository = repository or open_repository(settings, choices)
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
         stack.callback(validator.close)
@@ -173,6 +180,20 @@ def find_origin(settings: Settings) -> Origin:
     from franc_gitops.repositories.git.origin import find_origin as ask_git
 
     return ask_git(settings.root)
+
+
+def open_followed(settings: Settings, choices: Choices) -> FollowedGit | DirectoryRepository:
+    """Give the same for a daemon, which asks often and for little."""
+    if not choices.worktree:
+        from franc_gitops.repositories.git import is_git_repository
+
+        if is_git_repository(settings.root):
+            from franc_gitops.repositories.git.following import FollowedGit
+
+            return FollowedGit(settings.root, settings.requests_dir)
+    from franc_gitops.repositories.directory import DirectoryRepository
+
+    return DirectoryRepository(settings.root, settings.requests_dir)
 
 
 def open_event_log(settings: Settings) -> EventLog:

@@ -10,18 +10,19 @@ from franc_gitops.clock import SystemClock
 from franc_gitops.daemon.board import Board
 from franc_gitops.daemon.loop import Loop, Tempo
 from franc_gitops.daemon.signals import Stop
-from franc_gitops.daemon.sources import FolderSource
+from franc_gitops.daemon.sources import FollowedRepository, open_source
 from franc_gitops.daemon.turns import Turns
 from franc_gitops.daemon.wakeups import Wakeups
-from franc_gitops.daemon.watching import FolderWatch
+from franc_gitops.daemon.watching import Bell, FolderWatch, RefsWatch
 from franc_gitops.pipeline.guard import Guard
-from franc_gitops.pipeline.part import PartialRepository
-from franc_gitops.wiring import open_pass, read_pins
+from franc_gitops.wiring import open_followed, open_pass, read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from franc_gitops.daemon.narrator import Narrator
+    from franc_gitops.daemon.watching import Watch
+    from franc_gitops.pipeline.part import PartialRepository
     from franc_gitops.settings import Settings
     from franc_gitops.wiring import Choices
 
@@ -43,15 +44,20 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
     board, wakeups = Board(clock), Wakeups()
     stop = Stop(wakeups)
     with ExitStack() as stack:
-        turn = stack.enter_context(open_pass(settings, choices))
+        repository = open_followed(settings, choices)
+        turn = stack.enter_context(open_pass(settings, choices, repository))
         turn.publisher.progress = board.progress
-        if not isinstance(turn.repository, PartialRepository):
-            raise TypeError(turn.repository)
-        source = FolderSource(turn.repository)
+        source = open_source(repository)
         turns = Turns(
             turn, source, lambda: Guard(read_pins(settings), accept=choices.accept_ledger)
         )
-        watch = FolderWatch(settings.root, settings.requests_dir, wakeups, board, narrator)
+        watch = _open_watch(settings, repository, Bell(wakeups, board, narrator))
         stack.callback(watch.close)
         loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval))
         yield Daemon(loop, board, wakeups, stop)
+
+
+def _open_watch(settings: Settings, repository: PartialRepository, bell: Bell) -> Watch:
+    if isinstance(repository, FollowedRepository):
+        return RefsWatch(repository.ref_folders(), bell)
+    return FolderWatch(settings.root, settings.requests_dir, bell)

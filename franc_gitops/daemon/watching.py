@@ -13,6 +13,7 @@ from franc_gitops.daemon.tree_events import TreeEvents
 from franc_gitops.repositories.names import is_hidden, is_request_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from franc_gitops.daemon.board import Board
@@ -32,18 +33,33 @@ class Watch(Protocol):
         ...
 
 
+class Bell:
+    """Wakes the loop, and says what keeps events from arriving."""
+
+    def __init__(self, wakeups: Wakeups, board: Board, narrator: Narrator) -> None:
+        """Take whom to tell."""
+        self.wake = wakeups.wake
+        self._board = board
+        self._narrator = narrator
+
+    def overflowed(self) -> None:
+        """Count and say that events were lost."""
+        self._board.count(Count.WATCH_OVERFLOWS)
+        self._narrator.warn("events were lost: the inotify queue was full; looking at everything")
+
+    def failed(self, error: OSError) -> None:
+        """Say that a folder cannot be watched."""
+        self._narrator.warn("a folder cannot be watched", cause=error.strerror or str(error))
+
+
 class FolderWatch:
     """Wakes the loop with the paths of request files that were saved, by inotify."""
 
-    def __init__(
-        self, root: Path, requests_dir: str, wakeups: Wakeups, board: Board, narrator: Narrator
-    ) -> None:
+    def __init__(self, root: Path, requests_dir: str, bell: Bell) -> None:
         """Begin to watch; raises OSError where inotify cannot."""
         self._root = os.path.realpath(root)
         self._requests = f"{self._root}/{requests_dir}"
-        self._wakeups = wakeups
-        self._board = board
-        self._narrator = narrator
+        self._bell = bell
         self._events = TreeEvents(self._root, self, self)
 
     def renew(self) -> None:
@@ -53,8 +69,6 @@ class FolderWatch:
     def close(self) -> None:
         """Stop watching."""
         self._events.close()
-
-    # --- what matters, asked by inotify's thread ----------------------------------------------
 
     def folder(self, path: str) -> bool:
         """Whether a folder is one of requests, or on the way to them."""
@@ -68,18 +82,67 @@ class FolderWatch:
         below = path.removeprefix(self._requests)
         return below != path and (not below or below.startswith("/")) and not is_hidden(below[1:])
 
-    # --- what happened ------------------------------------------------------------------------
-
     def changed(self, path: str | None) -> None:
         """Wake the loop."""
-        paths = None if path is None else [path[len(self._root) + 1 :]]
-        self._wakeups.wake("save", paths)
+        self._bell.wake("save", None if path is None else [path[len(self._root) + 1 :]])
 
     def overflowed(self) -> None:
-        """Count and say that events were lost."""
-        self._board.count(Count.WATCH_OVERFLOWS)
-        self._narrator.warn("events were lost: the inotify queue was full; looking at everything")
+        """Pass it on."""
+        self._bell.overflowed()
 
     def failed(self, error: OSError) -> None:
-        """Say that a folder cannot be watched."""
-        self._narrator.warn("a folder cannot be watched", cause=error.strerror or str(error))
+        """Pass it on."""
+        self._bell.failed(error)
+
+
+class RefsWatch:
+    """Wakes the loop when a branch or HEAD of a git repository has moved, by inotify."""
+
+    def __init__(self, folders: Iterable[str], bell: Bell) -> None:
+        """Begin to watch; raises OSError where inotify cannot."""
+        self._bell = bell
+        self._folders = [os.path.realpath(folder) for folder in folders]
+        self._events: list[TreeEvents] = []
+        try:
+            for folder in self._folders:
+                self._events.append(TreeEvents(folder, self, self))
+        except OSError:
+            self.close()
+            raise
+
+    def renew(self) -> None:
+        """Watch everything anew."""
+        for events in self._events:
+            events.renew()
+
+    def close(self) -> None:
+        """Stop watching."""
+        for events in self._events:
+            events.close()
+
+    def folder(self, path: str) -> bool:
+        """Whether branches are kept in a folder, or below it."""
+        below = self._below(path)
+        return below in {"", "refs", "reftable"} or f"{below}/".startswith("refs/heads/")
+
+    def file(self, path: str) -> bool:
+        """Whether a file says where a branch is; a lock is not yet it."""
+        below = self._below(path)
+        told = below in {"HEAD", "packed-refs"} or below.startswith(("refs/heads/", "reftable/"))
+        return told and not below.endswith(".lock")
+
+    def changed(self, path: str | None) -> None:
+        """Wake the loop, which asks git where the branch is."""
+        del path
+        self._bell.wake("commit", ())
+
+    def overflowed(self) -> None:
+        """Look at the refs, which tell everything: nothing was lost."""
+
+    def failed(self, error: OSError) -> None:
+        """Pass it on."""
+        self._bell.failed(error)
+
+    def _below(self, path: str) -> str:
+        folder = max((f for f in self._folders if f"{path}/".startswith(f"{f}/")), key=len)
+        return path[len(folder) + 1 :]

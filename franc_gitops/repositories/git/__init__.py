@@ -4,6 +4,7 @@
 - tree.py      which request files a commit holds
 - blobs.py     their content by id
 - history.py   which commit last touched each
+- following.py which commit is the newest, and what changed since another
 - lineage.py   which commits are newer than the one that is read
 - worktree.py  what is not committed and therefore not published
 - commits.py, branches.py, remote.py, targets.py, refusals.py
@@ -47,13 +48,17 @@ class GitRepository:
     """
 
     def __init__(
-        self, root: Path | str, requests_dir: str = "requests", revision: str = HEAD
+        self,
+        root: Path | str,
+        requests_dir: str = "requests",
+        revision: str = HEAD,
+        git: Git | None = None,
     ) -> None:
         """Take the folder, that of the requests in it and any name of a commit; run nothing."""
         self.root = Path(root)
         self._requests_dir = checked_requests_dir(requests_dir)
         self._revision = revision
-        self._git = Git(self.root)
+        self._git = git or Git(self.root)
         self._blobs = BlobReader(self._git, SIZE_LIMIT)
         self._running = ExitStack()
         self._glanced: tuple[Location, Callable[[], tuple[str, ...]]] | None = None

@@ -59,7 +59,9 @@ class BlobReader:
     @contextmanager
     def _borrowed(self) -> Iterator[_CatFile]:
         """Lend the running process or a new one; it is kept if it has answered everything."""
-        cat_file, self._idle = self._idle or _CatFile(self._git), None
+        cat_file, self._idle = self._idle, None
+        if cat_file is None or cat_file.process.has_ended:
+            cat_file = _CatFile(self._git)
         try:
             yield cat_file
         finally:

@@ -92,9 +92,15 @@ class Outcome(NamedTuple):
 class Git:
     """The git command in one folder."""
 
-    def __init__(self, root: Path, variables: Mapping[str, str] | None = None) -> None:
-        """Take the folder and what is to be set in git's environment; nothing is run yet."""
+    def __init__(
+        self, root: Path, variables: Mapping[str, str] | None = None, *, apart: bool = False
+    ) -> None:
+        """Take the folder and what is to be set in git's environment; nothing is run yet.
+
+        What runs `apart` is not ended by Ctrl-C on our terminal, and asks nothing there.
+        """
         self.root = root
+        self._apart = apart
         self._environment = {**environment(), **(variables or {})}
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -146,7 +152,7 @@ class Git:
                 stderr=errors,
                 env={**self._environment, **(variables or {})},
                 bufsize=0,
-                start_new_session=alone,
+                start_new_session=alone or self._apart,
             )
         except OSError as error:
             errors.close()
@@ -187,6 +193,11 @@ class Process:
     ) -> None:
         """Make sure that nothing keeps running."""
         self.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._process.poll() is not None
 
     def read(self, size: int = _CHUNK) -> bytes:
         """Give what git has written meanwhile, at most `size` bytes; nothing at its end."""
