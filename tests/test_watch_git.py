@@ -27,8 +27,9 @@ def test_each_commit_is_published_as_it_is_made(project: Project) -> None:
         running.wait_for_published(1)
         commits = [project.add(range(number, number + 1)) for number in (1, 2, 3)]
         running.wait_for_published(4)
-    assert [whole for _, whole in running.said.turns][0] is True
-    assert not any(whole for _, whole in running.said.turns[1:])
+    first, *others = [whole for _, whole in running.said.turns]
+    assert first
+    assert not any(others)
     ledger = running.said.reports[-1].ledger
     found = {ledger.get(name).commit for name in running.published[1:]}  # type: ignore[union-attr]
     assert found == set(commits)
