@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories import RequestRepository
+    from franc_gitops.repositories.directory import DirectoryRepository
     from franc_gitops.repositories.git.branches import RemoteBranch
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.commits import GitCommits
-    from franc_gitops.repositories.directory import DirectoryRepository
     from franc_gitops.repositories.git.following import FollowedGit
     from franc_gitops.repositories.git.origin import Origin
     from franc_gitops.settings import Settings
