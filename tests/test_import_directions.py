@@ -51,7 +51,7 @@ IMPORTERS = {
     "repositories.directory": {"wiring", "repositories.given"},
     "repositories.given": {"cli.validate", "cli.cancel"},
     "repositories.replacing": {"cli.cancel"},
-    "settings": {"wiring", "cli", "daemon", "explain", "kafka_integration", "reports"},
+    "settings": {"wiring", "cli", "daemon", "explain", "kafka_integration", "reports", "starter"},
     "wiring": {"cli", "daemon"},
 }
 FOUNDATION = {"clock", "errors", "model", "problems", "suggestion"}

@@ -13,6 +13,7 @@ from franc_gitops.errors import UsageError
 from franc_gitops.suggestion import did_you_mean
 
 VERBS = (
+    "init",
     "new",
     "validate",
     "plan",
@@ -104,6 +105,7 @@ def make_command() -> Any:
 _EPILOG = """
 \b
 Begin with:
+  franc-gitops init                            a working set-up in an empty repository
   franc-gitops new device_connection --write   a valid example below requests/
   franc-gitops validate                        what is wrong, with line and column
   franc-gitops plan                            what would be sent, and what is held and why
