@@ -8,9 +8,9 @@ from franc_gitops.errors import Exit
 from franc_gitops.problems import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from franc_gitops.kinds.fields import Field
+    from franc_gitops.kinds.fields import Field, Rule
 
 GROUPS = {
     "1": "Syntax: the file is not the YAML that is read here",
@@ -53,19 +53,36 @@ class Page(NamedTuple):
     example: str = ""
 
 
-def pages() -> Iterator[Page]:
+class Configured(NamedTuple):
+    """The value rules that count, and where they come from."""
+
+    rules: Mapping[str, Rule] = {}
+    origin: str = ""
+
+
+NO_RULES = Configured()
+
+
+def pages(configured: Configured = NO_RULES) -> Iterator[Page]:
     """Give every page, in the order of the overview."""
     yield from _code_pages()
-    yield from _field_pages()
+    yield from _field_pages(configured)
     yield from _setting_pages()
     yield from _kafka_pages()
     yield Page(EXIT_CODES, "what the exit code says", "", exit_table())
 
 
-def find(word: str) -> list[Page]:
+def find(word: str, configured: Configured = NO_RULES) -> list[Page]:
     """Give the pages about a word, whatever its case; a field may have one for each type."""
     wanted = word.lower()
-    return [page for page in pages() if page.word.lower() == wanted]
+    return [page for page in pages(configured) if page.word.lower() == wanted]
+
+
+def may_have_rule(word: str) -> bool:
+    """Tell whether a word is a field that value rules can be about."""
+    from franc_gitops.kinds import configurable
+
+    return any(name.rpartition(".")[2] == word.lower() for name in configurable())
 
 
 def exit_table(*only: int) -> str:
@@ -81,29 +98,58 @@ def _code_pages() -> Iterator[Page]:
         yield Page(entry.code, f"{entry.title}{severity}", entry.explanation, entry.example)
 
 
-def _field_pages() -> Iterator[Page]:
-    from franc_gitops.kinds import all_kinds
+def _field_pages(configured: Configured) -> Iterator[Page]:
+    from franc_gitops.kinds import all_kinds, rules_of
     from franc_gitops.kinds.common import COMMON
 
     for common in COMMON:
-        yield from _pages_of_field(common, "a field of every request")
+        yield from _pages_of_field(common, "a field of every request", configured)
     for kind in all_kinds():
+        own = configured._replace(rules=rules_of(kind, configured.rules))
         names = ", ".join(field.name for field in kind.fields)
-        yield Page(kind.type, "a type of request", f"{kind.meaning} Its fields: {names}.")
+        text = f"{kind.meaning} Its fields: {names}.{''.join(map(_describe_claim, kind.claims))}"
+        yield Page(kind.type, "a type of request", text)
         for field in kind.own:
-            yield from _pages_of_field(field, f"a field of {kind.type}")
+            yield from _pages_of_field(field, f"a field of {kind.type}", own)
 
 
-def _pages_of_field(field: Field, what: str) -> Iterator[Page]:
+def _describe_claim(names: Sequence[str]) -> str:
+    return f" While it is open, no other request may have the same {' and '.join(names)}: FRN302."
+
+
+def _pages_of_field(
+    field: Field, what: str, configured: Configured, path: str = ""
+) -> Iterator[Page]:
     """Give the page of a field, and those of the members of its rows."""
+    path += field.name
     presence = "It is required." if field.required else "It may be left out."
+    text = f"{field.meaning} {presence}{_describe_rule(field, path, configured)}"
+    yield Page(field.name, what, text, _example(field, configured.rules.get(path)))
+    for member in getattr(field, "members", ()):
+        where = f"{what}, in each of its {field.name}"
+        yield from _pages_of_field(member, where, configured, f"{path}.")
+
+
+def _describe_rule(field: Field, path: str, configured: Configured) -> str:
+    rule = configured.rules.get(path)
+    if isinstance(rule, tuple):
+        return f" Allowed by `rules` ({configured.origin}): {', '.join(rule)}."
+    if rule is not None:
+        return f" By `rules` ({configured.origin}) it must match as a whole: {rule.pattern}"
     allowed = getattr(field, "rule", None)
     if isinstance(allowed, tuple):
-        presence += f" Allowed, unless `rules` in the settings say otherwise: {', '.join(allowed)}."
+        return f" Allowed, unless `rules` in the settings say otherwise: {', '.join(allowed)}."
+    return ""
+
+
+def _example(field: Field, rule: Rule | None) -> str:
+    """Show how the field is written, with a value that is allowed."""
     example = field.example if isinstance(field.example, str) else f"[{', '.join(field.example)}]"
-    yield Page(field.name, what, f"{field.meaning} {presence}", f"{field.name}: {example}")
-    for member in getattr(field, "members", ()):
-        yield from _pages_of_field(member, f"{what}, in each of its {field.name}")
+    if isinstance(rule, tuple) and example not in rule:
+        example = rule[0]
+    elif rule is not None and not isinstance(rule, tuple) and not rule.fullmatch(example):
+        return ""
+    return f"{field.name}: {example}"
 
 
 def _setting_pages() -> Iterator[Page]:

@@ -98,7 +98,8 @@ def _any_request(made: Mapping[str, Schema]) -> Schema:
 
 
 def _request_schema(kind: Kind, rules: Rules) -> Schema:
-    fields = [field.with_rules(rules, field.name) for field in kind.fields]
+    own = kinds.rules_of(kind, rules)
+    fields = [field.with_rules(own, field.name) for field in kind.fields]
     type_field = kinds.type_field(kind.type)
     body = _mapping([type_field, *fields], _field_schema)
     return {"title": kind.title, "description": kind.meaning, **body}
@@ -159,8 +160,8 @@ def _other_forms(field: Text) -> list[Schema]:
 
 
 def _is_portable(pattern: str) -> bool:
-    """Tell whether JavaScript reads a pattern as Python does; the rest is left to `validate`."""
-    return not re.search(r"\(\?(?![:=!])|\\[AZ]|[+*?}]\+", pattern)
+    """Tell whether JavaScript reads a pattern as we do; the rest is left to `validate`."""
+    return not re.search(r"\(\?(?!:)|\\[AZzCQEpPax]|\[\[:|[+*?}]\+", pattern)
 
 
 # --- events

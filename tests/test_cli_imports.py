@@ -22,6 +22,7 @@ SLOW = {
     "jinja2",
     "prometheus_client",
     "pydantic",
+    "re2",
     "rich",
     "sqlite3",
     "starlette",

@@ -64,6 +64,26 @@ def test_a_page_is_printed_for_any_case(project: Project) -> None:
     assert done.stdout.startswith("FRN204: value not allowed\n\n")
 
 
+def test_a_field_is_explained_with_the_rules_of_the_repository(project: Project) -> None:
+    rules = "location: [Basel]\n  pop_deployment.location: {pattern: 'PoP .*'}\n"
+    more = "  interfaces.speed: [9 Gbit]\n"
+    project.clone.write("franc-gitops.yaml", f"rules:\n  {rules}{more}")
+    told = " ".join(project.run("explain", "location").stdout.split())
+    assert told.count("Allowed by `rules` (franc-gitops.yaml): Basel.") == 2
+    assert told.count(" location: Basel") == 2
+    assert "it must match as a whole: PoP .*" in told
+    assert "9 Gbit" in project.run("explain", "speed").stdout
+    assert "Basel" not in project.run("explain", "provider").stdout
+
+
+def test_settings_that_are_wrong_can_still_be_asked_about(project: Project) -> None:
+    project.clone.write("franc-gitops.yaml", "rules: {location: {pattern: '('}}\n")
+    done = project.run("explain", "location")
+    assert done.returncode == 0
+    assert "warning: `rules` are not shown: franc-gitops.yaml:1:1: rules:" in done.stderr
+    assert "Building or site" in done.stdout
+
+
 def test_a_misspelt_word_is_answered_with_the_likeliest_one(project: Project) -> None:
     done = project.run("explain", "write_bak")
     assert done.returncode == 2

@@ -25,6 +25,7 @@ LIBRARY_ROOMS = {
     "jinja2": {"daemon.dashboard"},
     "prometheus_client": {"daemon.metrics"},
     "rich": {"cli"},
+    "re2": {"settings.patterns"},
     "sqlite3": {"eventlogs.sqlite"},
     "starlette": {"daemon"},
     "structlog": {"cli", "daemon", "logs", "pipeline", "wiring"},

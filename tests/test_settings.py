@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import jsonschema
@@ -23,6 +24,7 @@ from franc_gitops.settings import (
 from franc_gitops.settings.effective import effective
 from franc_gitops.settings.kafka import MEANINGS, variables
 from franc_gitops.settings.model import KEYS
+from franc_gitops.settings.patterns import Pattern
 from franc_gitops.settings.schema import configuration_schema
 
 SECRET = "hunter2-hunter2"
@@ -271,6 +273,47 @@ def test_value_rules_are_lists_or_patterns(place: Place) -> None:
     assert rules["location"] == ("NYC", "BOS")
     assert not isinstance(rules["device_name"], tuple)
     assert rules["device_name"].fullmatch("NYC-1")
+
+
+CATASTROPHIC = ["(a+)+$", "(a|aa)+b", "(.*a){30}", "(x+x+)+y", "([a-z]+)*[0-9]", "(.*.*.*){1,300}"]
+
+
+@pytest.mark.parametrize("pattern", CATASTROPHIC)
+def test_no_pattern_takes_longer_than_its_value_is_long(place: Place, pattern: str) -> None:
+    """Python's own matcher would need years for one of these values."""
+    place.write(f"rules:\n  location: {{pattern: '{pattern}'}}\n")
+    begin = process_time()
+    rule = place.load().rules["location"]
+    assert not isinstance(rule, tuple)
+    for number in range(100):
+        rule.fullmatch("a" * (100 + number) + "!")
+        rule.fullmatch("x" * (100 + number) + "!")
+    assert process_time() - begin < 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("(", "missing )"),
+        ("(?=a)a", "without look-around"),
+        (r"(a)\1", "RE2"),
+        ("a++", "RE2"),
+        (r"\pL{1,999}", "too large"),
+    ],
+)
+def test_what_the_matcher_does_not_know_is_refused(place: Place, pattern: str, told: str) -> None:
+    place.write(f"rules:\n  location: {{pattern: '{pattern}'}}\n")
+    message = place.refused()
+    assert f"{FILE_NAME}:1:1: rules: the pattern of location is not a regular" in message
+    assert told in message
+
+
+def test_a_pattern_is_about_the_whole_value_and_knows_letters_of_all_languages() -> None:
+    assert Pattern(r"\p{Lu}\p{Ll}+").fullmatch("Zürich")
+    assert not Pattern("a|ab").fullmatch("abc")
+    assert Pattern("a|ab").fullmatch("ab")
+    assert not Pattern("a").fullmatch("a\n")
+    assert not Pattern(".*").fullmatch("\ud800")
 
 
 def test_value_rules_can_stand_in_a_variable_or_a_flag(place: Place) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from franc_gitops.pipeline import validate, workers
 from franc_gitops.pipeline.checks import Checks
 from franc_gitops.pipeline.validate import FileValidator, find_repeated
 from franc_gitops.problems import CODES, problem
+from franc_gitops.settings.patterns import Pattern
 from franc_gitops.strict_yaml import dump, examine
 
 if TYPE_CHECKING:
@@ -79,9 +79,21 @@ def test_a_list_widens_a_field() -> None:
 
 
 def test_a_pattern_must_match_the_whole_value() -> None:
-    checks = Checks({"device_name": re.compile("[A-Z]{3}-[a-z]+")})
+    checks = Checks({"device_name": Pattern("[A-Z]{3}-[a-z]+")})
     assert check(device(device_name="NYC-core"), checks) == []
     assert check(device(device_name="NYC-core1"), checks)[0][:2] == ("FRN204", "device_name")
+
+
+def test_a_rule_for_one_type_comes_before_that_for_all() -> None:
+    """A building is a location of a device, a metro area one of a data center."""
+    checks = Checks({"location": ("NYC",), "device_connection.location": ("NYC Building A",)})
+    assert check(device(location="NYC Building A"), checks) == []
+    assert check(device(location="NYC"), checks) != []
+    other = device(location="NYC").replace("device_connection", "pop_deployment")
+    assert "location" not in [field for _, field, _ in check(other, checks)]
+    with pytest.raises(SettingsError) as caught:
+        Checks({"device_connection.provider": ("Equinix",)})
+    assert "did you mean" in str(caught.value.hint)
 
 
 def test_a_rule_about_no_field_is_refused_with_a_suggestion() -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from franc_gitops.cli.help import epilog, verb
-from franc_gitops.errors import Exit, UsageError
+from franc_gitops.errors import Exit, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from franc_gitops.explain import Page
+    from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.explain import Configured, Page
 
 app = verb()
 
@@ -22,7 +23,7 @@ app = verb()
     epilog=epilog(
         {
             "explain FRN204": "what the problem means and how to get out of it",
-            "explain speed": "what a field of a request may be",
+            "explain speed": "what a field of a request may be, `rules` of the settings included",
             "explain write_back": "what a setting does",
             "explain exit-codes": "what the exit code says",
             "explain": "everything there is a page about",
@@ -32,6 +33,7 @@ app = verb()
     )
 )
 def explain(
+    context: typer.Context,
     word: Annotated[
         str | None,
         typer.Argument(metavar="WORD", help="A problem code, a field, a setting, a variable."),
@@ -44,7 +46,7 @@ def explain(
     if word is None:
         sys.stdout.writelines(_overview(pages()))
         return Exit.OK
-    found = find(word)
+    found = find(word, _configured(word, context.obj))
     if not found:
         hint = did_you_mean(word, {page.word for page in pages()})
         raise UsageError(f"there is no page about {word!r}", hint=hint or "franc-gitops explain")
@@ -52,10 +54,29 @@ def explain(
     return Exit.OK
 
 
+def _configured(word: str, invocation: Invocation) -> Configured:
+    """Give the value rules of the repository around, if the word may be about them.
+
+    Settings that cannot be read are no reason to explain nothing, rather the contrary.
+    """
+    from franc_gitops.explain import NO_RULES, Configured, may_have_rule
+
+    if not may_have_rule(word):
+        return NO_RULES
+    try:
+        settings = invocation.settings(with_kafka=False)
+    except SettingsError as error:
+        invocation.warn(f"`rules` are not shown: {error.message}")
+        return NO_RULES
+    return Configured(settings.rules, settings.origins.get("rules", ""))
+
+
 def _show(page: Page) -> str:
     from textwrap import fill, indent
 
-    text = f"{fill(page.text, width=88)}\n" if page.text else ""
+    # Values of fields stay as they are.
+    filled = fill(page.text, width=88, break_long_words=False, break_on_hyphens=False)
+    text = f"{filled}\n" if page.text else ""
     example = f"\n{indent(page.example, '    ')}\n" if page.example else ""
     return f"{page.word}: {page.title}\n\n{text}{example}"
 

@@ -17,9 +17,19 @@ from franc_gitops.kinds.kind import Kind
 from franc_gitops.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Kind", "all_kinds", "by_type", "check_rule_names", "configurable", "type_field"]
+    from franc_gitops.kinds.fields import Rule
+
+__all__ = [
+    "Kind",
+    "all_kinds",
+    "by_type",
+    "check_rule_names",
+    "configurable",
+    "rules_of",
+    "type_field",
+]
 
 
 @cache
@@ -50,22 +60,30 @@ def type_field(*names: str) -> Text:
 
 def configurable() -> tuple[str, ...]:
     """Give the fields that a value rule may name, members as in `interfaces.speed`."""
-    return tuple(dict.fromkeys(_configurable()))
+    return tuple(dict.fromkeys(name for kind in all_kinds() for name in _configurable(kind)))
 
 
-def _configurable() -> Iterable[str]:
-    for kind in all_kinds():
-        for field in kind.fields:
-            if isinstance(field, Rows):
-                yield from (f"{field.name}.{member.name}" for member in field.members)
-            elif isinstance(field, Text) and field.configurable:
-                yield field.name
+def _configurable(kind: Kind) -> Iterable[str]:
+    for field in kind.fields:
+        if isinstance(field, Rows):
+            yield from (f"{field.name}.{member.name}" for member in field.members)
+        elif isinstance(field, Text) and field.configurable:
+            yield field.name
+
+
+def rules_of(kind: Kind, rules: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Give the rules for the fields of a type; those that name the type come first."""
+    start = f"{kind.type}."
+    own = {n.removeprefix(start): rule for n, rule in rules.items() if n.startswith(start)}
+    return {**rules, **own}
 
 
 def check_rule_names(names: Iterable[str]) -> None:
     """Raise SettingsError for a value rule about something that is not a field."""
     known = configurable()
+    of_types = [f"{kind.type}.{name}" for kind in all_kinds() for name in _configurable(kind)]
     for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"rules can be about {', '.join(known)}"
+        if name not in known and name not in of_types:
+            listed = f"rules can be about {', '.join(known)}, or TYPE.FIELD"
+            hint = did_you_mean(name, [*known, *of_types]) or listed
             raise SettingsError(f"rules: there is no field {name}", hint=hint)

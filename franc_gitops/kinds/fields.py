@@ -9,19 +9,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from json.encoder import encode_basestring as quote
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast
 
 from franc_gitops.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from franc_gitops.model import Value
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Fields: TypeAlias = "Mapping[str, Value]"
-Rule: TypeAlias = "tuple[str, ...] | re.Pattern[str]"
+
+
+class Pattern(Protocol):
+    """What a whole value must match: Python's own patterns here, RE2's from the configuration."""
+
+    @property
+    def pattern(self) -> str:
+        """The pattern as it is written."""
+        ...
+
+    def fullmatch(self, value: str, /) -> object:
+        """Give anything that is true if the whole value matches."""
+        ...
+
+
+Rule: TypeAlias = "tuple[str, ...] | Pattern"
 """The values that a field may have, or a pattern that its whole value must match."""
 
 LONGEST = 200
@@ -79,7 +93,7 @@ class Text:
             return lambda value: isinstance(value, str) and 0 < len(value) <= longest
         matches = rule.fullmatch
         return lambda value: (
-            isinstance(value, str) and 0 < len(value) <= longest and matches(value) is not None
+            isinstance(value, str) and 0 < len(value) <= longest and bool(matches(value))
         )
 
     def explain(self, value: Value, path: Path) -> Iterator[Finding]:

@@ -95,6 +95,7 @@ class _KindChecks:
 
     def __init__(self, kind: Kind, rules: Mapping[str, Rule]) -> None:
         self.kind = kind
+        rules = kinds.rules_of(kind, rules)
         own = [field.with_rules(rules, field.name) for field in kind.own]
         common = [field.with_rules(rules, field.name) for field in COMMON]
         self.fields = (kinds.type_field(kind.type), *common, *own)

@@ -180,7 +180,10 @@ class Settings:
     rules: Rules = field(
         default_factory=dict,
         metadata=_about(
-            RULES, "Allowed values per field: a list, or a pattern that the whole value matches."
+            RULES,
+            "Allowed values per field, or per TYPE.FIELD, which comes first: a list, or a pattern "
+            "that the whole value matches (syntax of RE2). A field named without a type is meant "
+            "in every type that has it.",
         ),
     )
     freeze: Calendar = field(

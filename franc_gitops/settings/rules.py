@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from franc_gitops.settings.forms import Form, Unfit
@@ -11,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from franc_gitops.model import Value
+    from franc_gitops.settings.patterns import Pattern
 
-Rules: TypeAlias = "Mapping[str, tuple[str, ...] | re.Pattern[str]]"
+Rules: TypeAlias = "Mapping[str, tuple[str, ...] | Pattern]"
 """Field -> the values it may have, or the pattern that its whole value must match."""
 
 
@@ -22,7 +22,7 @@ def _read_rules(value: Value) -> Rules:
     return {name: _read_rule(name, rule) for name, rule in value.items()}
 
 
-def _read_rule(name: str, rule: Value) -> tuple[str, ...] | re.Pattern[str]:
+def _read_rule(name: str, rule: Value) -> tuple[str, ...] | Pattern:
     if isinstance(rule, list) and rule and all(isinstance(entry, str) for entry in rule):
         return tuple(str(entry) for entry in rule)
     if isinstance(rule, dict) and isinstance(rule.get("pattern"), str) and len(rule) == 1:
@@ -30,10 +30,12 @@ def _read_rule(name: str, rule: Value) -> tuple[str, ...] | re.Pattern[str]:
     raise Unfit(f"the rule of {name} is neither a list of values nor {{pattern: …}}")
 
 
-def _compile(name: str, pattern: str) -> re.Pattern[str]:
+def _compile(name: str, pattern: str) -> Pattern:
+    from franc_gitops.settings.patterns import Pattern
+
     try:
-        return re.compile(pattern)
-    except re.error as error:
+        return Pattern(pattern)
+    except Unfit as error:
         raise Unfit(f"the pattern of {name} is not a regular expression: {error}") from None
 
 
@@ -48,4 +50,14 @@ _RULE = {
         },
     ]
 }
-RULES = Form(_read_rules, {"type": "object", "additionalProperties": _RULE})
+RULES = Form(
+    _read_rules,
+    {"type": "object", "additionalProperties": _RULE},
+    """\
+rules:
+  device_type: [Switch, Router, Firewall]
+  datacenter_deployment.location: [New York Metro, Boston Metro]
+  interfaces.speed: [10 Gbit, 100 Gbit]
+  device_name:
+    pattern: '[A-Z]{3}-[A-Za-z]+-SW[0-9]{2}'""",
+)
