@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-kafka test coverage proof check format schemas docs bench clean java kafka signing
+.PHONY: help demo demo-kafka test coverage proof check format schemas docs bench clean java kafka signing browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,13 +23,13 @@ demo: $(VENV)/.run ## validate, plan and publish requests/ on the embedded log, 
 demo-kafka: kafka ## the same on a real Apache Kafka that is started for it, read back by its console consumer
 	@bash scripts/demo --kafka
 
-test: $(VENV)/.test kafka signing ## every test, on real brokers (ARGS='-k word' narrows it down)
+test: $(VENV)/.test kafka signing browser ## every test, on real brokers (ARGS='-k word' narrows it down)
 	@python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet $(ARGS)
 
-coverage: $(VENV)/.test kafka signing ## the same, and which branches no test runs in its own process
+coverage: $(VENV)/.test kafka signing browser ## the same, and which branches no test runs in its own process
 	@python -m pytest --cov --cov-report=term $(ARGS)
 
-proof: $(VENV)/.test kafka signing ## the long proofs: the same claims, many more repetitions
+proof: $(VENV)/.test kafka signing browser ## the long proofs: the same claims, many more repetitions
 	@python -m pytest -m proof --timeout=3600 $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import directions
@@ -77,6 +77,9 @@ java:
 
 signing:
 	@sh scripts/ensure-signing
+
+browser:
+	@sh scripts/ensure-browser
 
 kafka: java $(VENV)/.run
 	@python -m tests.support.kafka_install

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_TYPE = "unknown"
 _PROBLEMS_KEPT = 20
+_REPAIRED_KEPT = 1000
 _STANDING = re.compile(rb'"type":"([a-z_]+)".*?"phase":"([A-Za-z]+)"').search
 """In a ledger record; a quote within a text is escaped there, so no text looks like this."""
 
@@ -82,6 +83,7 @@ class Register:
         self._counts: Counter[Standing] = Counter()
         self._by_path: dict[str, tuple[Unsettled, ...]] = {}
         self._by_key: dict[str, Unsettled] = {}
+        self._read_by_now: dict[str, str] = {}  # path of a file that could not be -> request_id
         self._ledger: Ledger | None = None
         self._version = 0
 
@@ -98,6 +100,7 @@ class Register:
             changed = self._follow(report.ledger)
             forgotten = list(self._by_path) if paths is None else paths
             for path in forgotten:
+                self._remember_repaired(path, report)
                 changed.update((row.key, None) for row in self._by_path.pop(path, ()))
             for key in changed:
                 self._by_key.pop(key, None)
@@ -108,6 +111,15 @@ class Register:
             for key in changed:
                 self._count(key)
         return [since.get(request_id, began) for request_id in report.published]
+
+    def _remember_repaired(self, path: str, report: Report) -> None:
+        """Note which request a file turned out to hold, for who looks at its page."""
+        wordless = any(not row.request_id for row in self._by_path.get(path, ()))
+        now = [a.request_id for a in report.plan.by_path.get(path, ()) if a.request_id]
+        if wordless and now:
+            self._read_by_now[path] = now[0]
+            if len(self._read_by_now) > _REPAIRED_KEPT:
+                del self._read_by_now[next(iter(self._read_by_now))]
 
     def _waiting(self) -> Iterator[tuple[str, float]]:
         for row in self._by_key.values():
@@ -164,6 +176,11 @@ class Register:
         with self._lock:
             row, ledger = self._by_key.get(key), self._ledger
         return row, ledger.get(key) if ledger is not None else None
+
+    def repaired(self, path: str) -> str:
+        """Give the request of a file that could not be read once; empty if there is none."""
+        with self._lock:
+            return self._read_by_now.get(path, "")
 
     def search(
         self, text: str = "", phases: Collection[Phase] = (), *, skip: int = 0, limit: int = 100

@@ -68,6 +68,7 @@ class Station:
         self._open = ExitStack()
         self.settings = settings
         self.turn = self._open.enter_context(open_pass(settings, Choices()))
+        self.turn.rests = False
         return self
 
     def __exit__(

@@ -65,6 +65,8 @@ class Dashboard:
     def _request(self, request: Request) -> Response:
         key, view = request.path_params["key"], self._board.view()
         detail = pages.detail(self._board, view, self._site, key)
+        if detail is None and (now := self._board.register.repaired(key)):
+            return RedirectResponse(_address(now), 303)
         if detail is None:
             return self._page("missing.html", 404, view=view, key=key)
         return self._page("request.html", view=view, detail=detail)

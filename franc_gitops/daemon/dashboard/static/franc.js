@@ -76,7 +76,8 @@ async function refresh() {
   asking = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (answer.ok || answer.status === 404) show(await answer.text(), answer.url);
+    if (answer.redirected) location.replace(answer.url);
+    else if (answer.ok || answer.status === 404) show(await answer.text());
   } catch {
     say("lost", "Lost");
   } finally {
@@ -88,8 +89,7 @@ async function refresh() {
   }
 }
 
-function show(html, address) {
-  if (address !== location.href.replace(/#.*/, "")) return;
+function show(html) {
   const page = new DOMParser().parseFromString(html, "text/html");
   for (const id of PARTS) {
     const fresh = page.getElementById(id);
