@@ -90,10 +90,12 @@ def publication(
         return (asked,)
     message = accept.completion_message(provenance.commit)
     result = accept.result_json(provenance.commit, request.path, request.revision)
-    done = share.completion("completed", message, result)
+    done = completion_fields(request.request_id, "completed", message, result)
     return (
         asked,
-        share.event(STATUS, ids[1], f"status_update_{share.stem}", share.status(), 2),
+        share.event(
+            STATUS, ids[1], f"status_update_{share.stem}", status_fields(request.request_id), 2
+        ),
         share.event(COMPLETION, ids[2], f"completion_{share.stem}", done, 3),
     )
 
@@ -114,8 +116,32 @@ def cancellation(
     event_id = (ids or event_ids(request, timestamp(provenance.time), taken))[2]
     share = _Shared.of(request, provenance, envelope, causation)
     message = accept.cancellation_message(request.cancel or "")
-    fields = share.completion("cancelled", message, "null")
+    fields = completion_fields(request.request_id, "cancelled", message, "null")
     return share.event(COMPLETION, event_id, f"completion_{share.stem}", fields, _LAST)
+
+
+def status_fields(request_id: str) -> str:
+    """Give the own fields of the one status update of a request."""
+    return (
+        f'"original_request_id":"{request_id}","status":"completed"'
+        f',"progress_percentage":100,"status_message":"{accept.STATUS_MESSAGE}"'
+        ',"error_details":null,"estimated_completion":null'
+    )
+
+
+def completion_fields(request_id: str, status: str, message: str, result: str) -> str:
+    """Give the own fields of the completion of a request; `result` is JSON."""
+    return (
+        f'"original_request_id":"{request_id}","completion_status":"{status}"'
+        f',"completion_message":{quote(message)},"result_data":{result}'
+        ',"error_details":null,"execution_duration":0.0'
+    )
+
+
+def task_request_id(event_type: str, stem: str) -> str:
+    """Give the `request_id` of a status or completion event; empty for other events."""
+    prefixes = {STATUS: "status_update_", COMPLETION: "completion_"}
+    return f"{prefixes[event_type]}{stem}" if event_type in prefixes else ""
 
 
 class _Shared(NamedTuple):
@@ -161,22 +187,6 @@ class _Shared(NamedTuple):
         trace = sha256(f"franc trace {request.request_id}".encode()).hexdigest()[:32]
         stem = request.change_number + item
         return cls(request, stem, key, middle, trace, headers, envelope.prefix)
-
-    def status(self) -> str:
-        """Give the own fields of the one status update."""
-        return (
-            f'"original_request_id":"{self.request.request_id}","status":"completed"'
-            f',"progress_percentage":100,"status_message":"{accept.STATUS_MESSAGE}"'
-            ',"error_details":null,"estimated_completion":null'
-        )
-
-    def completion(self, status: str, message: str, result: str) -> str:
-        """Give the own fields of the completion; `result` is JSON."""
-        return (
-            f'"original_request_id":"{self.request.request_id}","completion_status":"{status}"'
-            f',"completion_message":{quote(message)},"result_data":{result}'
-            ',"error_details":null,"execution_duration":0.0'
-        )
 
     def event(
         self, event_type: str, event_id: str, request_id: str, fields: str, number: int

@@ -397,6 +397,38 @@ _ALL = (
         "The ledger topic holds a record that this version does not understand. It is not skipped: a request could be sent twice.",
         "use a newer franc-gitops, or find out who else writes to the topic",
     ),
+    # Found by `verify`:
+    Code(
+        "FRN520",
+        "event missing",
+        "No committed event stands at the place that the ledger names, and retention did not remove it. The topic was deleted, created again or cut.",
+        "franc-gitops replay CHG-2024-001234 sends the events again, with the same ids",
+    ),
+    Code(
+        "FRN521",
+        "event removed by retention",
+        "The topic's retention has removed events that the ledger names. That is what retention is for; the ledger goes on knowing that they were published.",
+        "retention.ms=-1 on the topic keeps events for ever",
+        severity=Severity.WARNING,
+    ),
+    Code(
+        "FRN522",
+        "event is another one",
+        "At the place that the ledger names stands an event with another identity or content, or something that is no event. A topic was restored or mirrored from elsewhere, or somebody else writes to it.",
+    ),
+    Code(
+        "FRN523",
+        "ledger lost records",
+        "A status file tells of events that were published to this very log, and the ledger does not know the request. Records were lost inside the ledger topic; publishing would send those events again.",
+        "restore the ledger, or accept the loss: franc-gitops publish --accept-ledger",
+    ),
+    Code(
+        "FRN524",
+        "ledger not pinned",
+        "Nothing in the repository says which Kafka ledger is ours, so any would be accepted.",
+        "git add status/.ledger.yaml && git commit",
+        severity=Severity.WARNING,
+    ),
     # --- 6xx write-back ------------------------------------------------------------------------
     Code(
         "FRN601",
@@ -431,6 +463,25 @@ _ALL = (
         "FRN606",
         "status commit not made",
         "The commit of the status files could not be made or stored: no room, no permission, or a repository that git cannot read.",
+    ),
+    # Found by `verify`:
+    Code(
+        "FRN620",
+        "status file differs",
+        "The status file does not say what commit and ledger make of it: it was edited, or is of another commit. Nothing is read from it but by people.",
+        "franc-gitops verify --repair",
+    ),
+    Code(
+        "FRN621",
+        "status file missing",
+        "The request file has no status file that could be read.",
+        "franc-gitops verify --repair",
+    ),
+    Code(
+        "FRN622",
+        "status file without request file",
+        "The request file that this status file is about is gone.",
+        "franc-gitops verify --repair",
     ),
 )
 

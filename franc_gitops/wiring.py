@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from franc_gitops.audit.verify import Auditor
     from franc_gitops.eventlogs import EventLog
     from franc_gitops.eventlogs.kafka.probes import KafkaProbes
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.turn import WriteBack
     from franc_gitops.pipeline.writeback import FilesWriteBack
+    from franc_gitops.pipeline.witness import Witness
     from franc_gitops.repositories import RequestRepository
     from franc_gitops.repositories.directory import DirectoryRepository
     from franc_gitops.repositories.git.branches import RemoteBranch
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from franc_gitops.repositories.git.following import FollowedGit
     from franc_gitops.repositories.git.origin import Origin
     from franc_gitops.settings import Settings
+    from franc_gitops.status_reading import StatusReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ def open_pass(
             expectation=expectation,
             freeze=Calendar() if choices.ignore_freeze else settings.freeze,
             finished=_finished(settings) if choices.offline else lambda _: False,
+            witness=open_witness(settings),
         )
 
 
@@ -343,6 +347,33 @@ def _remote_branches(
     if settings.branch == settings.status_branch:
         return branch, None
     return branch, RemoteBranch(git, commits, remote, lambda _: settings.status_branch)
+
+
+def open_status_reader(settings: Settings) -> StatusReader | None:
+    """Give the status files as they are; None where none are kept."""
+    if settings.write_back == "off":
+        return None
+    from franc_gitops.status_reading import WorkTreeReader
+
+    return WorkTreeReader(settings.root / settings.status_dir)
+
+
+def open_witness(settings: Settings) -> Witness | None:
+    """Give what knows from status files what was published to Kafka."""
+    folder = open_status_reader(settings) if settings.kafka_enabled else None
+    if folder is None:
+        return None
+    from franc_gitops.pipeline.witness import Witness
+
+    return Witness(folder, f"{settings.requests_dir}/")
+
+
+def open_auditor(settings: Settings, turn: Pass) -> Auditor:
+    """Give what audits a pass's repository and event log."""
+    from franc_gitops.audit.verify import Auditor
+
+    folder = open_status_reader(settings)
+    return Auditor(turn, settings.requests_dir, settings.status_dir, folder)
 
 
 def open_topics(settings: Settings) -> KafkaTopics:

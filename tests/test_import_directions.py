@@ -37,6 +37,7 @@ LIBRARY_ROOMS = {
     "yaml": {"strict_yaml"},
 }
 IMPORTERS = {
+    "audit": {"wiring", "cli", "daemon", "reports"},
     "__main__": set[str](),
     "cli": {"__main__"},
     "daemon": {"cli"},
@@ -45,7 +46,7 @@ IMPORTERS = {
     "eventlogs.sqlite": {"wiring"},
     "executors": {"wiring"},
     "kafka_integration": {"__init__"},
-    "pipeline": {"wiring", "cli", "daemon", "reports"},
+    "pipeline": {"audit", "wiring", "cli", "daemon", "reports"},
     "reports": {"cli", "daemon"},
     # Whether git tracks .env must be known before there are settings to wire anything with.
     "repositories.git": {"wiring", "cli.invocation", "kafka_integration"},

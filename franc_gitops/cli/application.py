@@ -24,6 +24,7 @@ VERBS = (
     "adopt",
     "status",
     "events",
+    "verify",
     "topics",
     "doctor",
     "config",

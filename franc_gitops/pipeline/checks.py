@@ -137,7 +137,7 @@ class _KindChecks:
             item,
             int(get("revision") or 1),
             f"{kind.request_prefix}{stem}",
-            _digest(kind.type, stem, user, own_fields),
+            request_digest(kind.type, stem, user, own_fields),
             own_fields,
             user,
             get("cancel"),
@@ -159,7 +159,7 @@ def _owns(kind: Kind, path: Path) -> bool:
     return len(path) == 1 and any(field.name == path[0] for field in kind.own)
 
 
-def _digest(kind: str, stem: str, user: str | None, own_fields: str) -> str:
+def request_digest(kind: str, stem: str, user: str | None, own_fields: str) -> str:
     """Hash what the request asks for; its schedule, revision and place are not part of it."""
     asked = f"{kind}\n{stem}\n{user or ''}\n{own_fields}"
     return f"sha256:{sha256(asked.encode()).hexdigest()}"

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.publish import Publisher
     from franc_gitops.pipeline.review import Base, Review
     from franc_gitops.pipeline.signatures import SignatureCheck
+    from franc_gitops.pipeline.witness import Witness
     from franc_gitops.repositories import RequestRepository
 
 
@@ -210,6 +211,8 @@ class Pass:
     freeze: Calendar = field(default_factory=Calendar)
     finished: Callable[[Request], bool] = field(default=lambda _: False)
     """Tells offline which requests are finished: these are in nobody's way."""
+    witness: Witness | None = None
+    """Knows from the status files what a ledger must not have forgotten."""
     approve: Callable[[Plan], None] = field(default=lambda _: None)
     """Looks at the plan before anything is published or written; raises to refuse."""
     expectation: Expectation | None = None
@@ -269,6 +272,7 @@ class Pass:
 
     def _publish(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Report:
         """Publish what a plan sends, and say how that went."""
+        self._ask_witness(plan)
         self.publisher.guard = self._check_again
         failure: FrancError | None = None
         began = self.clock.monotonic()
@@ -325,6 +329,12 @@ class Pass:
         """Ask which log it is, and refuse one that is not ours."""
         self.identity = self.publisher.log.identify()
         self.pins = self.guard.check(self.identity)
+
+    def _ask_witness(self, plan: Plan) -> None:
+        """Refuse to send again what a ledger has forgotten, unless that is meant."""
+        is_usual = self.publishes and not self.purpose and not self.guard.accept
+        if self.witness is not None and is_usual and self.identity.pin:
+            self.witness.check(plan, self.publisher, self.identity.name)
 
     def _check_again(self, identity: LogIdentity) -> None:
         """Refuse to publish if the log is no longer the one that was planned against."""
@@ -438,7 +448,10 @@ class Pass:
     def project(self, commit: str) -> Projection:
         """Project another commit and the ledger as it is now; what is to be sent is left out."""
         ledger = self.publisher.catch_up()
-        plan = self._plan(self.repository.snapshot(commit), ledger).everything
+        return self.projection(self._plan(self.repository.snapshot(commit), ledger).everything)
+
+    def projection(self, plan: Plan) -> Projection:
+        """Project a plan while it is not carried out: what is to be sent is left out."""
         unsent = frozenset(action.request_id for action in plan.sends)
         return _Projection(self, plan, unsent, is_exact=True)
 

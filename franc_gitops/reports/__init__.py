@@ -15,6 +15,7 @@ from franc_gitops.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from franc_gitops.audit.verify import Audit
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
     from franc_gitops.pipeline.actions import Plan
@@ -85,6 +86,30 @@ class Findings(NamedTuple):
         """How many requests could be published: those of files without an error."""
         refused = {problem.path for problem in self.validated.problems if problem.is_error}
         return sum(request.path not in refused for request in self.validated.requests)
+
+
+class Audited(NamedTuple):
+    """Subject `audit`: what `verify` found, and its summary in one line; much like `Findings`."""
+
+    audit: Audit
+    summary: str
+    verb: str = "verify"
+
+    @property
+    def validated(self) -> Validated:
+        """The problems, where other verbs have theirs."""
+        from franc_gitops.model import Validated
+
+        return Validated(problems=self.audit.problems)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no request file to look at."""
+        return self.audit.plan is not None and self.audit.plan.is_empty
+
+    def line(self, _problem: Problem) -> str:
+        """Show no lines: most are of files that nobody writes."""
+        return ""
 
 
 class Planned(NamedTuple):

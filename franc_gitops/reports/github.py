@@ -47,6 +47,10 @@ def findings(found: Findings, look: Look) -> Iterator[str]:
     yield from _listed(text.findings(found, _plain(look)), found.verb)
 
 
+audit = findings
+"""`verify` finds problems, too."""
+
+
 def plan(planned: Planned, look: Look) -> Iterator[str]:
     """Mark up what is wrong with a plan, and list it in the log."""
     yield from _nothing("plan") if planned.plan.is_empty else ()

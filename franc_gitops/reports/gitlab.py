@@ -28,6 +28,10 @@ def findings(found: Findings, look: Look) -> Iterator[str]:
     return _entries(found.validated.problems, look)
 
 
+audit = findings
+"""`verify` finds problems, too."""
+
+
 def plan(planned: Planned, look: Look) -> Iterator[str]:
     """Report what is wrong with a plan."""
     return _entries(planned.plan.problems, look)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from franc_gitops.model import Event, Written
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.review import Review
-    from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
+    from franc_gitops.reports import Audited, Check, Done, Findings, Look, Planned, TopicRow
     from franc_gitops.settings.effective import Effective
 
 encode = JSONEncoder(ensure_ascii=False).encode
@@ -29,6 +29,30 @@ def findings(found: Findings, _look: Look) -> Iterator[str]:
     }
     problems = (problem.as_dict() for problem in validated.problems)
     yield from _object({"summary": summary}, "problems", problems)
+
+
+def audit(audited: Audited, _look: Look) -> Iterator[str]:
+    """Show what `verify` found; what was repaired is listed apart."""
+    found = audited.audit
+    plan = found.plan
+    head = {
+        "commit": plan.commit if plan else "",
+        "log": found.log_name,
+        "summary": {
+            "requests": found.requests,
+            "events": found.events,
+            "status_files": found.status_files,
+            "errors": found.errors,
+            "warnings": len(found.problems) - found.errors,
+            "repaired": len(found.repaired),
+            "pending": len(plan.sends) if plan else 0,
+            "retired": len(found.retired),
+            "removed_events": found.removed,
+        },
+        "repaired": [problem.as_dict() for problem in found.repaired],
+        "retired": list(found.retired),
+    }
+    yield from _object(head, "problems", (problem.as_dict() for problem in found.problems))
 
 
 def plan(planned: Planned, _look: Look) -> Iterator[str]:

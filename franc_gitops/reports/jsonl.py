@@ -21,6 +21,10 @@ def findings(found: Findings, _look: Look) -> Iterator[str]:
     yield from (f"{encode(problem.as_dict())}\n" for problem in found.validated.problems)
 
 
+audit = findings
+"""`verify` finds problems, too."""
+
+
 def plan(planned: Planned, _look: Look) -> Iterator[str]:
     """Show one action a line, with the exact bytes of its events."""
     yield from (f"{encode(row)}\n" for row in action_rows(planned))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from franc_gitops.errors import FrancError
     from franc_gitops.model import Problem
     from franc_gitops.pipeline.actions import Action, Plan
-    from franc_gitops.reports import Done, Findings, Look, Planned
+    from franc_gitops.reports import Audited, Done, Findings, Look, Planned
 
 
 class Case(NamedTuple):
@@ -44,6 +44,12 @@ def findings(found: Findings, _look: Look) -> Iterator[str]:
     valid = [Case(request.path, request.request_id) for request in found.validated.requests]
     cases = [*_problems(found.validated.problems), *valid]
     yield from _document(f"franc-gitops {found.verb}", cases)
+
+
+def audit(audited: Audited, _look: Look) -> Iterator[str]:
+    """Show each problem as failed; where there is none, the audit as passed."""
+    cases = list(_problems(audited.validated.problems))
+    yield from _document("franc-gitops verify", cases or [Case("verify", "audit")])
 
 
 def plan(planned: Planned, _look: Look) -> Iterator[str]:

@@ -37,6 +37,10 @@ def findings(found: Findings, look: Look) -> Iterator[str]:
     yield from fit(head, [_problems(problems)], f"franc-gitops {found.verb}", look.room)
 
 
+audit = findings
+"""`verify` finds problems, too."""
+
+
 def plan(planned: Planned, look: Look) -> Iterator[str]:
     """Show what would be sent, with the body of every event, and what is held and why."""
     from franc_gitops.pipeline.review import is_gone

@@ -37,6 +37,10 @@ def findings(found: Findings, look: Look) -> Iterator[str]:
     return _log(found.validated.problems, look)
 
 
+audit = findings
+"""`verify` finds problems, too."""
+
+
 def plan(planned: Planned, look: Look) -> Iterator[str]:
     """Report what is wrong with a plan."""
     return _log(planned.plan.problems, look)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from franc_gitops.model import Problem
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.review import Review
-    from franc_gitops.reports import Check, Done, Findings, Look, Planned, TopicRow
+    from franc_gitops.reports import Audited, Check, Done, Findings, Look, Planned, TopicRow
     from franc_gitops.settings.effective import Effective
 
 _COLORS = {
@@ -80,6 +80,21 @@ def _excerpt(line: str, number: int, column: int, look: Look) -> Iterator[str]:
     after = printable(line[column - 1 : start + _WIDEST].replace("\t", " "))
     yield f"{number:>5} | {before}{after}\n"
     yield f"      | {' ' * len(before)}{_paint('^', 'caret', look)}\n"
+
+
+# --- verify ---------------------------------------------------------------------------------
+
+
+def audit(audited: Audited, look: Look) -> Iterator[str]:
+    """Show what is not as it should be, and what a repair put right."""
+    found = audited.audit
+    for problem in found.problems:
+        yield from _problem(problem, "", look)
+    for problem in found.repaired:
+        word = _paint("repaired", "ok", look)
+        yield f"{word} {printable(problem.path)}: {problem.code} {printable(problem.message)}\n"
+    if look.verbose:
+        yield from (f"retired  {request_id}\n" for request_id in found.retired)
 
 
 # --- plan and publish -----------------------------------------------------------------------

@@ -1,0 +1,123 @@
+"""`franc-gitops verify`: the audit of git, ledger, status files and events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from franc_gitops.cli import options
+from franc_gitops.cli.help import count, epilog, verb
+from franc_gitops.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from franc_gitops.audit.verify import Audit
+    from franc_gitops.pipeline.turn import Pass, WriteBack
+
+app = verb()
+
+
+@app.command(
+    epilog=epilog(
+        {
+            "verify": "compare everything; nothing is changed",
+            "verify --repair": "and write status files anew where they are wrong",
+            "verify -o json": "for scripts",
+            "verify -o github -o junit=verify.xml": "for a scheduled job, in two formats",
+            "verify --fail-on-changes": "exit with 3 if anything is still to be published",
+        },
+        Exit.OK,
+        Exit.FINDINGS,
+        Exit.USAGE,
+        Exit.CHANGES,
+        Exit.UNREACHABLE,
+        Exit.WRITE_BACK,
+    )
+)
+def verify(
+    context: typer.Context,
+    *,
+    output: options.Outputs = None,
+    max_length: options.MaxLength = "",
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Write status files anew where they are wrong; sends nothing."
+        ),
+    ] = False,
+    worktree: options.Worktree = False,
+    fail_on_changes: Annotated[
+        bool, typer.Option("--fail-on-changes", help="Exit with 3 if anything would be sent.")
+    ] = False,
+    fail_on_warnings: options.FailOnWarnings = False,
+    allow_empty: options.AllowEmpty = False,
+) -> int:
+    """Compare git, ledger, status files and events with each other.
+
+    Reads every status file, and every event at the partition and offset that the ledger names.
+    Requests that wait for the next `publish` are counted and are no findings. Run it while
+    nothing is being published: what changes meanwhile may look wrong.
+    """
+    from franc_gitops.cli.outcome import check_files, name_uncommitted
+    from franc_gitops.cli.outputs import open_outputs
+    from franc_gitops.cli.progress import progress_bar
+    from franc_gitops.reports import Audited
+    from franc_gitops.wiring import Choices, open_auditor, open_pass
+
+    invocation = context.obj
+    outputs = open_outputs("audit", output, invocation, max_length)
+    settings = invocation.settings()
+    if repair and settings.write_back == "off":
+        raise UsageError("--repair has nothing to write: write_back is off")
+    with open_pass(settings, Choices(worktree=worktree)) as turn:
+        auditor = open_auditor(settings, turn)
+        with progress_bar(invocation, "verifying") as progress:
+            approve = partial(check_files, settings=settings, allow_empty=allow_empty)
+            audit = replace(auditor, progress=progress, approve=approve).run()
+        if repair and turn.write_back is not None:
+            audit = _repair(turn, turn.write_back, audit)
+        if audit.plan:
+            name_uncommitted(audit.plan, invocation)
+    summary = _summary(audit)
+    outputs.write(Audited(audit, summary), settings.root)
+    invocation.say(summary)
+    return _code(audit, fail_on_changes=fail_on_changes, fail_on_warnings=fail_on_warnings)
+
+
+def _repair(turn: Pass, write_back: WriteBack, audit: Audit) -> Audit:
+    from franc_gitops.audit.repair import repair
+
+    return repair(turn, write_back, audit)
+
+
+def _code(audit: Audit, *, fail_on_changes: bool, fail_on_warnings: bool) -> Exit:
+    """Findings come before changes: they must be looked at first."""
+    if audit.errors or (fail_on_warnings and audit.problems):
+        return Exit.FINDINGS
+    if fail_on_changes and audit.plan and audit.plan.sends:
+        return Exit.CHANGES
+    return Exit.OK
+
+
+def _summary(audit: Audit) -> str:
+    """Say in one line what was looked at and found."""
+    plan = audit.plan
+    if plan is None:
+        return "verify: another ledger than the pinned one; nothing else was compared"
+    at = f" at {plan.commit[:12]}" if plan.commit else ""
+    warnings = len(audit.problems) - audit.errors
+    looked = (
+        count(audit.requests, "request"),
+        count(audit.events, "event"),
+        count(audit.status_files, "status file"),
+    )
+    found = (
+        count(audit.errors, "error"),
+        count(warnings, "warning"),
+        f"{len(audit.repaired)} repaired" if audit.repaired else "",
+        f"{len(plan.sends)} to be published" if plan.sends else "",
+        f"{len(audit.retired)} retired" if audit.retired else "",
+    )
+    return f"verify{at}: {', '.join(looked)} compared; {', '.join(filter(None, found))}"
