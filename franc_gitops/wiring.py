@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.review import Base
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.turn import WriteBack
-    from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.pipeline.witness import Witness
+    from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories import RequestRepository
     from franc_gitops.repositories.directory import DirectoryRepository
     from franc_gitops.repositories.git.branches import RemoteBranch
