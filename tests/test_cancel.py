@@ -360,6 +360,17 @@ def test_a_wrong_file_that_is_not_meant_does_not_matter(world: World) -> None:
     assert content(world) == with_cancel(text())
 
 
+def test_a_wrong_file_that_mentions_the_change_matters_only_if_nothing_else_is_found(
+    world: World,
+) -> None:
+    world.clone.write("requests/b.yaml", f"# see {CHANGE} and {OTHER_CHANGE}\nn: [")
+    cancel(world, CHANGE)
+    assert content(world) == with_cancel(text())
+    done = cancel(world, OTHER_CHANGE, code=1)
+    assert done.out.startswith("requests/b.yaml:")
+    assert "error FRN111" in done.out
+
+
 def test_a_request_in_two_places_is_refused_with_both(world: World) -> None:
     world.clone.write("requests/c.yaml", text(location="Boston"))
     done = cancel(world, CHANGE, code=1)

@@ -81,21 +81,30 @@ def check_reason(reason: str) -> str:
 
 
 def cancel(contents: Mapping[str, bytes], wish: Wish, checks: Checks) -> Cancellation:
-    """Write the reason into all requests that are meant."""
+    """Write the reason into all requests that are meant, in files that name their changes."""
     made = Cancellation(missing=list(wish.words))
+    unread: list[Problem] = []
     for path, data in contents.items():
         loaded = load_file(path, data)
-        named = [found for found in loaded.documents if _word_of(found, wish)]
-        meant = [found for found in named if _is_chosen(found, wish)]
-        made.passed_over += [_request_id(found) for found in named if found not in meant]
-        words = {_word_of(found, wish) for found in meant}
-        made.missing = [word for word in made.missing if word not in words]
-        if loaded.problems and (meant or _mentions(data, wish.words)):
-            made.problems += loaded.problems
+        meant = _choose(made, loaded.documents, wish)
+        if loaded.problems:
+            (made.problems if meant else unread).extend(loaded.problems)
         elif meant:
             _edit(made, path, data, meant, wish, checks)
+    if made.missing:  # what is missing may stand in a file that cannot be read
+        made.problems += unread
     made.problems += _repeated(made.edits)
     return made
+
+
+def _choose(made: Cancellation, documents: Iterable[Document], wish: Wish) -> list[Document]:
+    """Give the documents that are meant; note what was named and not chosen."""
+    named = [found for found in documents if _word_of(found, wish)]
+    meant = [found for found in named if _is_chosen(found, wish)]
+    made.passed_over += [_request_id(found) for found in named if found not in meant]
+    words = {_word_of(found, wish) for found in meant}
+    made.missing = [word for word in made.missing if word not in words]
+    return meant
 
 
 def _edit(
@@ -149,10 +158,6 @@ def _request_id(document: Document) -> str:
     kind = {kind.type: kind for kind in kinds.all_kinds()}.get(str(fields.get("type")))
     item = f"_{fields['item']}" if fields.get("item") else ""
     return f"{kind.request_prefix if kind else ''}{fields.get('change_number')}{item}"
-
-
-def _mentions(data: bytes, words: Iterable[str]) -> bool:
-    return any(number in data for number in change_numbers(words))
 
 
 def change_numbers(words: Iterable[str]) -> set[bytes]:
