@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _SUFFIXES = (".yaml", ".yml")
@@ -26,7 +26,7 @@ class StatusReader(Protocol):
         """Give the path of everything that is named like a status file, pins excepted."""
         ...
 
-    def read(self, paths: Iterable[str]) -> Iterator[bytes | None]:
+    def read(self, paths: Sequence[str], /) -> Iterator[bytes | None]:
         """Yield the content of each file, in order; None for what is no file that can be read."""
         ...
 
@@ -53,7 +53,7 @@ class WorkTreeReader:
                 if name.endswith(_SUFFIXES) and not name.startswith("."):
                     yield prefix + name
 
-    def read(self, paths: Iterable[str]) -> Iterator[bytes | None]:
+    def read(self, paths: Sequence[str], /) -> Iterator[bytes | None]:
         """Yield the content of each file, in order."""
         for path in paths:
             yield _read(f"{self._folder}/{path}")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.publish import Progress
     from franc_gitops.pipeline.review import Base
     from franc_gitops.pipeline.signatures import SignatureCheck
-    from franc_gitops.pipeline.turn import WriteBack
+    from franc_gitops.pipeline.turn import PartialWriteBack, WriteBack
     from franc_gitops.pipeline.witness import Witness
     from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories import RequestRepository
@@ -100,7 +100,7 @@ def open_pass(
             expectation=expectation,
             freeze=Calendar() if choices.ignore_freeze else settings.freeze,
             finished=_finished(settings) if choices.offline else lambda _: False,
-            witness=open_witness(settings),
+            witness=open_witness(settings, choices),
         )
 
 
@@ -291,6 +291,11 @@ def _check_place(settings: Settings, *, worktree: bool) -> None:
         )
 
 
+def open_work_tree(settings: Settings) -> PartialWriteBack | None:
+    """Give what writes status files into the work tree; None where none are kept there."""
+    return _open_files(settings) if settings.write_back in {"files", "commit"} else None
+
+
 def _open_files(settings: Settings) -> FilesWriteBack:
     from franc_gitops.pipeline.writeback import FilesWriteBack
 
@@ -349,18 +354,27 @@ def _remote_branches(
     return branch, RemoteBranch(git, commits, remote, lambda _: settings.status_branch)
 
 
-def open_status_reader(settings: Settings) -> StatusReader | None:
-    """Give the status files as they are; None where none are kept."""
+def open_status_reader(settings: Settings, choices: Choices) -> StatusReader | None:
+    """Give the status files as they are; None where none are kept.
+
+    They are in the work tree, unless another commit is asked for or nothing is written there.
+    """
     if settings.write_back == "off":
         return None
+    is_bare = not (settings.root / ".git").exists() and (settings.root / "HEAD").is_file()
+    is_pushed = settings.write_back == "push" and not choices.worktree
+    if is_bare or is_pushed or choices.revision != "HEAD":
+        from franc_gitops.repositories.git.status import CommittedReader
+
+        return CommittedReader(settings.root, settings.status_dir, choices.revision)
     from franc_gitops.status_reading import WorkTreeReader
 
     return WorkTreeReader(settings.root / settings.status_dir)
 
 
-def open_witness(settings: Settings) -> Witness | None:
+def open_witness(settings: Settings, choices: Choices) -> Witness | None:
     """Give what knows from status files what was published to Kafka."""
-    folder = open_status_reader(settings) if settings.kafka_enabled else None
+    folder = open_status_reader(settings, choices) if settings.kafka_enabled else None
     if folder is None:
         return None
     from franc_gitops.pipeline.witness import Witness
@@ -368,11 +382,11 @@ def open_witness(settings: Settings) -> Witness | None:
     return Witness(folder, f"{settings.requests_dir}/")
 
 
-def open_auditor(settings: Settings, turn: Pass) -> Auditor:
+def open_auditor(settings: Settings, choices: Choices, turn: Pass) -> Auditor:
     """Give what audits a pass's repository and event log."""
     from franc_gitops.audit.verify import Auditor
 
-    folder = open_status_reader(settings)
+    folder = open_status_reader(settings, choices)
     return Auditor(turn, settings.requests_dir, settings.status_dir, folder)
 
 

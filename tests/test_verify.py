@@ -17,7 +17,7 @@ from bench.corpus import request_text
 from franc_gitops import pins
 from franc_gitops.settings import load_settings
 from franc_gitops.wiring import Choices, open_auditor, open_pass
-from tests.support.git import Clone
+from tests.support.git import Clone, clone_repository
 from tests.support.kafka_log import make_topics
 from tests.support.project import Project, new_project
 from tests.support.topics import delete_records, delete_topic
@@ -80,7 +80,7 @@ def opened(project: Project, **variables: str) -> Iterator[tuple[Settings, Pass]
 def audit(project: Project, **variables: str) -> Audit:
     """Audit a project in this process."""
     with opened(project, **variables) as (settings, turn):
-        return open_auditor(settings, turn).run()
+        return open_auditor(settings, Choices(), turn).run()
 
 
 def found(project: Project) -> list[tuple[str, str]]:
@@ -319,6 +319,54 @@ def test_an_empty_clone_gets_all_its_status_files_from_the_ledger(
     assert "4 repaired" in done.stderr
     assert fresh.status_files() == before
     assert fresh.run("events").stdout == before_events
+
+
+def test_a_commit_is_audited_with_the_status_files_that_it_holds(
+    published: Project, tmp_path: Path
+) -> None:
+    """By name, and in a bare repository, where there is nothing else to read."""
+    whole = published.clone.commit()
+    (published.root / status_of(1)).unlink()
+    assert found(published) == [(status_of(1), "FRN621")]
+    published.clone.commit({status_of(2): b"edited"})
+    assert found_at(published, whole) == []
+    assert found_at(published, "HEAD~0") == [(status_of(1), "FRN621"), (status_of(2), "FRN620")]
+    bare = clone_repository(published.root, tmp_path / "bare.git", "--bare")
+    shutil.copytree(published.root / ".franc", bare.root / ".franc")
+    codes = [each["code"] for each in Project(bare).json("verify", exit_code=1)["problems"]]
+    assert codes == ["FRN621", "FRN620"]
+    assert published.run("verify", "--repair", "--rev", whole).returncode == 2
+
+
+@pytest.mark.parametrize("mode", ["commit", "push"])
+def test_a_repair_is_committed_or_pushed_where_status_files_are(
+    published: Project, tmp_path: Path, mode: str
+) -> None:
+    """The pushed ones are read from the commit: nothing is written to the work tree."""
+    published.clone.commit()
+    origin = clone_repository(published.root, tmp_path / "origin.git", "--bare")
+    published.clone.git("remote", "add", "origin", str(origin.root))
+    published.clone.git("fetch", "--quiet", "origin")
+    published.clone.git("branch", "--set-upstream-to=origin/main")
+    content = (published.root / status_of(2)).read_bytes()
+    published.clone.commit({status_of(2): content + b"# mine\n", status_of(1): None})
+    published.clone.git("push", "--quiet", "origin", "main")
+    published.settings["FRANC_WRITE_BACK"] = mode
+    assert found(published) == [(status_of(1), "FRN621"), (status_of(2), "FRN620")]
+    done = published.run("verify", "--repair")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 repaired; status files on" in done.stderr
+    branch = "origin/main" if mode == "push" else "main"
+    published.clone.git("fetch", "--quiet", "origin")
+    assert published.clone.git("show", f"{branch}:{status_of(2)}").encode() + b"\n" == content
+    if mode == "push":
+        published.clone.git("merge", "--quiet", "--ff-only", "origin/main")
+    assert found(published) == []
+
+
+def found_at(project: Project, revision: str) -> list[tuple[str, str]]:
+    done = project.run("verify", "--rev", revision, "-o", "json")
+    return [(each["path"], each["code"]) for each in json.loads(done.stdout)["problems"]]
 
 
 def test_what_cannot_be_repaired_is_left_and_told(published: Project) -> None:

@@ -7,7 +7,8 @@ cache is believed: each file is read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from franc_gitops.model import Place
 from franc_gitops.pipeline.witness import claims
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.turn import Projection
     from franc_gitops.pipeline.witness import Claim
     from franc_gitops.status_reading import StatusReader
+
+T = TypeVar("T")
 
 _STEP = 200
 _SHOWN = 60
@@ -55,9 +58,9 @@ class StatusAudit:
             left.difference_update(paths)
             self.count += len(group)
             self.progress(len(group))
-        others = sorted(left)
-        for path, content in zip(others, self.folder.read(others), strict=True):
-            self._meet(path, content, wanted)
+        for others in _groups(sorted(left), _STEP):
+            for path, content in zip(others, self.folder.read(others), strict=True):
+                self._meet(path, content, wanted)
 
     def _place(self, status: StatusFile) -> str:
         return status.path.removeprefix(self.below)
@@ -98,14 +101,9 @@ class StatusAudit:
 _REPAIR = "franc-gitops verify --repair, or the next publish, puts it right"
 
 
-def _groups(wanted: Iterable[StatusFile], size: int) -> Iterator[list[StatusFile]]:
-    group: list[StatusFile] = []
-    for status in wanted:
-        group.append(status)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
+def _groups(members: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(members)
+    while group := list(islice(left, size)):
         yield group
 
 

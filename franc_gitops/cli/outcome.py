@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.model import Written
     from franc_gitops.pipeline.actions import Action, Plan
     from franc_gitops.pipeline.turn import Report
     from franc_gitops.reports import Planned
@@ -140,12 +141,11 @@ def describe_report(report: Report) -> str:
         NOTHING if plan.is_empty else "",
     ]
     at = f" at {plan.commit[:12]}" if plan.commit else ""
-    return f"publish{at}: {', '.join(filter(None, parts))}{_where_status_is(report)}"
+    return f"publish{at}: {', '.join(filter(None, parts))}{describe_written(report.written)}"
 
 
-def _where_status_is(report: Report) -> str:
-    """Say which commit has the status files, if this pass made one."""
-    written = report.written
+def describe_written(written: Written | None) -> str:
+    """Say which commit has the status files, if one was made."""
     if not written or not written.commit:
         return ""
     return f"; status files on {written.branch} in {written.commit[:12]}"

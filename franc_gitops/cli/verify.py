@@ -14,7 +14,8 @@ from franc_gitops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from franc_gitops.audit.verify import Audit
-    from franc_gitops.pipeline.turn import Pass, WriteBack
+    from franc_gitops.pipeline.turn import Pass
+    from franc_gitops.settings import Settings
 
 app = verb()
 
@@ -47,6 +48,7 @@ def verify(
             "--repair", help="Write status files anew where they are wrong; sends nothing."
         ),
     ] = False,
+    rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
     fail_on_changes: Annotated[
         bool, typer.Option("--fail-on-changes", help="Exit with 3 if anything would be sent.")
@@ -57,6 +59,7 @@ def verify(
     """Compare git, ledger, status files and events with each other.
 
     Reads every status file, and every event at the partition and offset that the ledger names.
+    With --rev, requests and status files are those of that commit.
     Requests that wait for the next `publish` are counted and are no findings. Run it while
     nothing is being published: what changes meanwhile may look wrong.
     """
@@ -69,15 +72,15 @@ def verify(
     invocation = context.obj
     outputs = open_outputs("audit", output, invocation, max_length)
     settings = invocation.settings()
-    if repair and settings.write_back == "off":
-        raise UsageError("--repair has nothing to write: write_back is off")
-    with open_pass(settings, Choices(worktree=worktree)) as turn:
-        auditor = open_auditor(settings, turn)
+    _check_repair(settings.write_back, rev, is_wanted=repair)
+    choices = Choices(revision=rev, worktree=worktree, write_back=repair)
+    with open_pass(settings, choices) as turn:
+        auditor = open_auditor(settings, choices, turn)
         with progress_bar(invocation, "verifying") as progress:
             approve = partial(check_files, settings=settings, allow_empty=allow_empty)
             audit = replace(auditor, progress=progress, approve=approve).run()
-        if repair and turn.write_back is not None:
-            audit = _repair(turn, turn.write_back, audit)
+        if repair:
+            audit = _repair(turn, audit, settings)
         if audit.plan:
             name_uncommitted(audit.plan, invocation)
     summary = _summary(audit)
@@ -86,10 +89,23 @@ def verify(
     return _code(audit, fail_on_changes=fail_on_changes, fail_on_warnings=fail_on_warnings)
 
 
-def _repair(turn: Pass, write_back: WriteBack, audit: Audit) -> Audit:
-    from franc_gitops.audit.repair import repair
+def _check_repair(write_back: str, rev: str, *, is_wanted: bool) -> None:
+    if is_wanted and write_back == "off":
+        raise UsageError("--repair has nothing to write: write_back is off")
+    if is_wanted and rev != "HEAD":
+        raise UsageError(
+            f"--repair writes the status files of HEAD, not those of {rev}", hint="leave --rev out"
+        )
 
-    return repair(turn, write_back, audit)
+
+def _repair(turn: Pass, audit: Audit, settings: Settings) -> Audit:
+    from franc_gitops.audit.repair import repair
+    from franc_gitops.pipeline.turn import PartialWriteBack
+    from franc_gitops.wiring import open_work_tree
+
+    own = turn.write_back
+    work_tree = own if isinstance(own, PartialWriteBack) else open_work_tree(settings)
+    return repair(turn, audit, work_tree)
 
 
 def _code(audit: Audit, *, fail_on_changes: bool, fail_on_warnings: bool) -> Exit:
@@ -103,6 +119,8 @@ def _code(audit: Audit, *, fail_on_changes: bool, fail_on_warnings: bool) -> Exi
 
 def _summary(audit: Audit) -> str:
     """Say in one line what was looked at and found."""
+    from franc_gitops.cli.outcome import describe_written
+
     plan = audit.plan
     if plan is None:
         return "verify: another ledger than the pinned one; nothing else was compared"
@@ -120,4 +138,5 @@ def _summary(audit: Audit) -> str:
         f"{len(plan.sends)} to be published" if plan.sends else "",
         f"{len(audit.retired)} retired" if audit.retired else "",
     )
-    return f"verify{at}: {', '.join(looked)} compared; {', '.join(filter(None, found))}"
+    where = describe_written(audit.written)
+    return f"verify{at}: {', '.join(looked)} compared; {', '.join(filter(None, found))}{where}"

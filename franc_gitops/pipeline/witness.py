@@ -72,7 +72,7 @@ class Witness:
 
     def _told(self, actions: Sequence[Action], log_name: str) -> dict[str, Claim]:
         """Find which of the requests a status file tells as published in this log."""
-        paths = dict.fromkeys(action.path.removeprefix(self.below) for action in actions)
+        paths = sorted({action.path.removeprefix(self.below) for action in actions})
         ids = {action.request_id for action in actions}
         return {
             claim.request_id: claim
