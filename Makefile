@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-kafka test coverage proof check format schemas docs bench clean java kafka signing browser
+.PHONY: help demo demo-kafka test coverage proof check format schemas docs screenshots bench clean java kafka signing browser operations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,13 +23,13 @@ demo: $(VENV)/.run ## validate, plan and publish requests/ on the embedded log, 
 demo-kafka: kafka ## the same on a real Apache Kafka that is started for it, read back by its console consumer
 	@bash scripts/demo --kafka
 
-test: $(VENV)/.test kafka signing browser ## every test, on real brokers (ARGS='-k word' narrows it down)
+test: $(VENV)/.test kafka signing browser operations ## every test, on real brokers (ARGS='-k word' narrows it down)
 	@python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet $(ARGS)
 
-coverage: $(VENV)/.test kafka signing browser ## the same, and which branches no test runs in its own process
+coverage: $(VENV)/.test kafka signing browser operations ## the same, and which branches no test runs in its own process
 	@python -m pytest --cov --cov-report=term $(ARGS)
 
-proof: $(VENV)/.test kafka signing browser ## the long proofs: the same claims, many more repetitions
+proof: $(VENV)/.test kafka signing browser operations ## the long proofs: the same claims, many more repetitions
 	@python -m pytest -m proof --timeout=3600 $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import directions
@@ -47,6 +47,9 @@ schemas: $(VENV)/.run ## write schemas/ anew from the kinds
 
 docs: $(VENV)/.test ## write the tables of docs/edits.md anew from the tests
 	@python -m tests.support.edits_page
+
+screenshots: $(VENV)/.test kafka browser ## pictures of the dashboard for docs/, from half an hour of work (ARGS=minutes)
+	@python -m tests.support.screenshots $(or $(ARGS),30) docs/images
 
 bench: $(VENV)/.test kafka ## measure, and print ratios to the reference tools of the same run
 	@python -m bench $(ARGS)
@@ -80,6 +83,9 @@ signing:
 
 browser:
 	@sh scripts/ensure-browser
+
+operations:
+	@sh scripts/ensure-operations
 
 kafka: java $(VENV)/.run
 	@python -m tests.support.kafka_install

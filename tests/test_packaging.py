@@ -57,6 +57,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(image: Path) -> None:
     folders = {name.split("/")[0] for name in names}
     assert folders == {"franc_gitops", f"franc_gitops-{__version__}.dist-info"}
     assert "franc_gitops/py.typed" in names
+    for asset in ("templates/overview.html", "static/franc.css", "static/franc.js"):
+        assert f"franc_gitops/daemon/dashboard/{asset}" in names
     assert not [name for name in names if "__pycache__" in name]
 
 
@@ -64,12 +66,6 @@ def test_a_request_is_validated_without_the_checkout(image: Path, tmp_path: Path
     scaffold = installed(image, "new", "datacenter_deployment")
     (tmp_path / "request.yaml").write_text(scaffold)
     installed(image, "validate", "request.yaml", cwd=tmp_path)
-
-
-def test_a_repository_is_set_up_without_the_checkout(image: Path, tmp_path: Path) -> None:
-    installed(image, "init", "--ci", "gitlab", cwd=tmp_path)
-    installed(image, "validate", cwd=tmp_path)
-    assert (tmp_path / ".gitlab-ci.yml").is_file()
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["validate", "request.yaml"]])

@@ -56,8 +56,10 @@ def watch(
     for; /readyz, /livez and /metrics are there, too.
     """
     from franc_gitops.cli.narration import open_narrator
+    from franc_gitops.daemon.notify import notifying
     from franc_gitops.daemon.opening import open_daemon
     from franc_gitops.daemon.signals import handled
+    from franc_gitops.settings.sources import find_supervisor
     from franc_gitops.wiring import Choices
 
     invocation = context.obj
@@ -71,6 +73,7 @@ def watch(
     with ExitStack() as stack:
         daemon = stack.enter_context(open_daemon(settings, choices, narrator))
         stack.enter_context(_http(daemon, settings, choices, narrator))
+        stack.enter_context(notifying(daemon.board, find_supervisor()))
         stack.enter_context(handled(daemon.stop))
         daemon.loop.run()
     return 0

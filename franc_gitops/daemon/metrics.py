@@ -1,7 +1,7 @@
 """The board as Prometheus metrics: prefix `franc_`, base units, no request and no path as label.
 
 Nothing is counted here: each scrape reads the board, so that a daemon that nobody scrapes
-pays nothing. docs/watch-http.md lists every metric; deploy/ has rules and a dashboard.
+pays nothing. docs/operations.md lists every metric; deploy/ has rules and a dashboard.
 """
 
 from __future__ import annotations

@@ -63,6 +63,25 @@ def step_summary() -> Path | None:
     return Path(name) if name else None
 
 
+class Supervisor(NamedTuple):
+    """Who started us and wants to hear how we are: sd_notify(3), sd_watchdog_enabled(3)."""
+
+    socket: str
+    watchdog_seconds: float | None
+
+
+def find_supervisor(environ: Mapping[str, str] | None = None) -> Supervisor | None:
+    """Give where systemd listens, and how often it wants a sign of life; None without it."""
+    given = os.environ if environ is None else environ
+    address = given.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return None
+    microseconds = given.get("WATCHDOG_USEC", "")
+    is_ours = given.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
+    watched = is_ours and microseconds.isdecimal() and int(microseconds) > 0
+    return Supervisor(address, int(microseconds) / 1e6 if watched else None)
+
+
 def read_environment(environ: Mapping[str, str] | None, base: Path) -> Variables:
     """Take the variables of the process, or those that are passed in instead."""
     given = os.environ if environ is None else environ

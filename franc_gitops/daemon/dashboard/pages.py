@@ -127,7 +127,7 @@ def _tiles(
 ) -> tuple[tuple[str, int, str, Tone], ...]:
     return (
         ("Pending", pending, "/requests?show=pending", TONES[Phase.PENDING]),
-        ("Held", held, "/requests?show=held", TONES[Phase.REJECTED]),
+        ("Held", held, "/requests?show=held", Tone("amber", "!")),
         (
             "Running",
             sum(phases[p] for p in RUNNING),

@@ -36,9 +36,6 @@ SLOW = RETRY_BACKOFF_MS / 2000
 _STEP = 1.0
 _ABORT = 2.0
 _REPORTS = 0.05
-_FEW = 100
-"""So few records are flushed, which does not wait for more of them as `linger.ms` does."""
-
 _POLL_EVERY = 5_000
 _REFUSALS = {Cause.AUTHENTICATION, Cause.TLS, Cause.AUTHORIZATION, Cause.TOPIC, Cause.RECORD}
 
@@ -165,8 +162,7 @@ class Transaction:
     def _wait_for_reports(self) -> None:
         """Let delivery reports come in; raises when the transaction cannot succeed any more."""
         before = len(self._producer)
-        wait = self._producer.flush if before <= _FEW else self._producer.poll
-        self._attempt(lambda: wait(_REPORTS))
+        self._attempt(lambda: self._producer.poll(_REPORTS))
         self._check(before)
 
     def _flush(self) -> None:
