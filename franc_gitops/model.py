@@ -255,6 +255,7 @@ class Snapshot:
 
     `commit` is empty for a plain folder. `problems` are what was found while listing
     (links out of the repository, FIFOs, …). With `has_links`, content may come from elsewhere.
+    `busy` files are being written: they are not read, and count as they were, if they were.
     """
 
     commit: str
@@ -262,6 +263,7 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     find_uncommitted: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
     has_links: bool = False
+    busy: frozenset[str] = frozenset()
 
     @property
     def uncommitted(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.witness import Witness
     from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories import RequestRepository
-    from franc_gitops.repositories.directory import DirectoryRepository
+    from franc_gitops.repositories.followed import FollowedFolder
     from franc_gitops.repositories.git.branches import RemoteBranch
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.commits import GitCommits
@@ -186,7 +186,7 @@ def find_origin(settings: Settings) -> Origin:
     return ask_git(settings.root)
 
 
-def open_followed(settings: Settings, choices: Choices) -> FollowedGit | DirectoryRepository:
+def open_followed(settings: Settings, choices: Choices) -> FollowedGit | FollowedFolder:
     """Give the same for a daemon, which asks often and for little."""
     if not choices.worktree:
         from franc_gitops.repositories.git import is_git_repository
@@ -195,9 +195,11 @@ def open_followed(settings: Settings, choices: Choices) -> FollowedGit | Directo
             from franc_gitops.repositories.git.following import FollowedGit
 
             return FollowedGit(settings.root, settings.requests_dir)
-    from franc_gitops.repositories.directory import DirectoryRepository
+    from franc_gitops.repositories.followed import FollowedFolder
+    from franc_gitops.repositories.writers import ignore_lease_breaks
 
-    return DirectoryRepository(settings.root, settings.requests_dir)
+    ignore_lease_breaks()
+    return FollowedFolder(settings.root, settings.requests_dir, SystemClock())
 
 
 def open_event_log(settings: Settings) -> EventLog:

@@ -50,7 +50,8 @@ IMPORTERS = {
     "reports": {"cli", "daemon"},
     # Whether git tracks .env must be known before there are settings to wire anything with.
     "repositories.git": {"wiring", "cli.invocation", "kafka_integration"},
-    "repositories.directory": {"wiring", "repositories.given"},
+    "repositories.directory": {"wiring", "repositories.followed", "repositories.given"},
+    "repositories.followed": {"wiring"},
     "repositories.given": {"cli.validate", "cli.cancel"},
     "repositories.replacing": {"cli.cancel"},
     "settings": {"wiring", "cli", "daemon", "explain", "kafka_integration", "reports", "starter"},

@@ -68,6 +68,12 @@ def test_a_request_is_validated_without_the_checkout(image: Path, tmp_path: Path
     installed(image, "validate", "request.yaml", cwd=tmp_path)
 
 
+def test_a_repository_is_set_up_without_the_checkout(image: Path, tmp_path: Path) -> None:
+    installed(image, "init", "--ci", "gitlab", cwd=tmp_path)
+    installed(image, "validate", cwd=tmp_path)
+    assert (tmp_path / ".gitlab-ci.yml").is_file()
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["validate", "request.yaml"]])
 def test_without_kafka_the_kafka_client_need_not_exist(
     image: Path, tmp_path: Path, arguments: list[str]

@@ -25,7 +25,7 @@ from franc_gitops.pipeline.publish import Publisher
 from franc_gitops.pipeline.turn import Pass
 from franc_gitops.pipeline.validate import FileValidator
 from franc_gitops.pipeline.writeback import FilesWriteBack
-from franc_gitops.repositories.directory import DirectoryRepository
+from franc_gitops.repositories.followed import FollowedFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ class World:
 
     def __post_init__(self) -> None:
         (self.root / "requests").mkdir(parents=True)
-        repository = DirectoryRepository(self.root)
+        repository = FollowedFolder(self.root, "requests", self.clock)
         self.turn = Pass(
             repository,
             Publisher(self.log, self.clock),

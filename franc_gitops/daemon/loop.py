@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.turns import Outcome, Turns
     from franc_gitops.daemon.wakeups import Wakeups
 
+SETTLE_SECONDS = 0.5
+"""After so long files that were being written are looked at again; their closing is told, too."""
+
 BEAT_SECONDS = 5.0
 """The longest that the loop waits in one go: the clock may have been set meanwhile."""
 
@@ -65,6 +68,8 @@ class Loop:
         self._standby: Standby | None = None
         self._waiting = EVERYTHING | Wake(frozenset(["start"]))
         self._has_passed = False
+        self._postponed = NOTHING
+        self._postponed_to = 0.0
         self._not_before = self._whole_at = self._clock.monotonic()
 
     def run(self) -> None:
@@ -94,6 +99,9 @@ class Loop:
             return False
         if now >= self._whole_at:
             self._waiting |= EVERYTHING | Wake(frozenset(["timer"]))
+        if now >= self._postponed_to:
+            self._waiting |= self._postponed
+            self._postponed = NOTHING
         return self._waiting != NOTHING or self._looks_in() <= 0
 
     def _wait_seconds(self) -> float:
@@ -101,7 +109,8 @@ class Loop:
         now = self._clock.monotonic()
         if self._waiting != NOTHING or now < self._not_before:
             return min(BEAT_SECONDS, max(0.0, self._not_before - now))
-        return min(BEAT_SECONDS, self._whole_at - now, self._looks_in())
+        settles_in = self._postponed_to - now if self._postponed != NOTHING else BEAT_SECONDS
+        return min(BEAT_SECONDS, self._whole_at - now, self._looks_in(), settles_in)
 
     def _looks_in(self) -> float:
         return BEAT_SECONDS if self._standby is None else self._standby.looks_in
@@ -117,6 +126,7 @@ class Loop:
         outcome, error = self._attempt(wake, publishes=publishes)
         failure = error or (outcome.report.failure if outcome else None)
         self._take_role(outcome, failure, published=publishes)
+        self._postpone(self._turns.busy)
         if outcome is None and error is None:
             return
         self._board.pass_ended(
@@ -171,6 +181,11 @@ class Loop:
         self._not_before = now + seconds
         self._waiting |= EVERYTHING | Wake(wake.reasons)
         self._narrator.failed(failure, stage=str(stage), retry_in=seconds)
+
+    def _postpone(self, busy: frozenset[str]) -> None:
+        """Look at files again that somebody is writing."""
+        self._postponed = Wake(frozenset(["save"]), busy) if busy else NOTHING
+        self._postponed_to = self._clock.monotonic() + SETTLE_SECONDS
 
     # --- who leads ----------------------------------------------------------------------------
 

@@ -66,8 +66,6 @@ def handled(stop: Stop, grace: float = GRACE_SECONDS) -> Iterator[None]:
         **dict.fromkeys(_ENDING, end),
         signal.SIGALRM: expire,
         signal.SIGHUP: look,
-        # Asking for a lease on a file makes the kernel send it when somebody opens that file.
-        signal.SIGIO: signal.Handlers.SIG_IGN,
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:

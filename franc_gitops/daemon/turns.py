@@ -49,6 +49,8 @@ class Turns:
         self._known: Known | None = None
         self._version = 0
         self._commit = ""
+        self.busy: frozenset[str] = frozenset()
+        """Files to look at again soon: they were being written."""
         turn.rests = False
         turn.publisher.keep = True
         turn.publisher.patience = 0.0  # the loop waits, not the publisher
@@ -59,6 +61,8 @@ class Turns:
         After an error, the next turn looks at everything.
         """
         self._pass.publishes = publishes
+        if wake.paths and self._are_busy(wake.paths):
+            return None
         known, self._known = self._known, None
         commit, changed = self._source.look(self._commit)
         if known is None or wake.paths is None or changed is None or self._needs_all:
@@ -67,6 +71,7 @@ class Turns:
         part = None if paths is None else self._search(known, commit).find(paths)
         if part is None or not self._stands_alone(part, known):
             return self._whole(commit)
+        self.busy = part.busy
         if part.is_empty:
             self._remember(known, commit)
             return None
@@ -86,9 +91,17 @@ class Turns:
         """Let go of the session, so that the next publisher need not fence it."""
         self._pass.publisher.close()
 
+    def _are_busy(self, paths: frozenset[str]) -> bool:
+        """Tell whether files that were being written still are."""
+        if self._known is None or not paths <= self.busy:
+            return False
+        found = self._source.repository.part(self._commit, paths)
+        return found is not None and paths <= found.busy
+
     def _whole(self, commit: str) -> Outcome:
         self._pass.guard = self._guard()
         report = self._pass.run()
+        self.busy = report.plan.situation.snapshot.busy
         known = Known.of(report)
         return Outcome(report, None, self._remember(known, commit, report))
 

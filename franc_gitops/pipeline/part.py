@@ -44,13 +44,15 @@ class PartialRepository(Protocol):
 class Part:
     """Some files, what is in them, and the requests of the ledger that are about them.
 
-    `paths` are all that were looked at, those that are gone included.
+    `paths` are all that were looked at, those that are gone included. `busy` are the files that
+    must wait, because they, or what belongs together with them, are being written.
     """
 
     snapshot: Snapshot
     validated: Validated
     requests: Collection[str]
     paths: Collection[str]
+    busy: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -91,19 +93,30 @@ class Search:
         waiting = set(paths)
         if not self._known.odd.isdisjoint(waiting):
             return None
-        is_first = True
-        while waiting:
-            if len(self._seen) + len(waiting) > MOST_FILES:
-                return None
-            part = self._repository.part(self._commit, waiting)
-            if part is None or part.problems or part.has_links:
-                return None
-            if is_first:
-                waiting = {p for p in waiting if not self._is_as_it_was(p, part.files.get(p))}
-                is_first = False
+        first = self._list(waiting)
+        if first is None:
+            return None
+        busy = first.busy
+        waiting -= busy
+        waiting = {path for path in waiting if not self._is_as_it_was(path, first.files.get(path))}
+        part: Snapshot | None = first
+        while waiting and part is not None:
+            if any(not self._is_settled(path, part) for path in part.busy & waiting):
+                return Part(Snapshot(self._commit, {}), Validated(), (), (), busy | self._seen)
             self._seen.update(waiting)
             waiting = self._take({p: b for p, b in part.files.items() if p in waiting}, waiting)
-        return self._part()
+            part = self._list(waiting) if waiting else part
+        return None if part is None else self._part(busy)
+
+    def _list(self, paths: Collection[str]) -> Snapshot | None:
+        """List some files, if they are few and nothing is odd about them."""
+        if len(self._seen) + len(paths) > MOST_FILES:
+            return None
+        part = self._repository.part(self._commit, paths)
+        return None if part is None or part.problems or part.has_links else part
+
+    def _is_settled(self, path: str, part: Snapshot) -> bool:
+        return self._known.is_settled_as(path, part.files.get(path, ""))
 
     def _is_as_it_was(self, path: str, blob: str | None) -> bool:
         if blob is None:
@@ -137,7 +150,7 @@ class Search:
             keys.update(self._known.ledger.published_from(files[path]))
         return keys
 
-    def _part(self) -> Part:
+    def _part(self, busy: frozenset[str]) -> Part:
         found = self._found
         requests = sorted(
             (request for each in found for request in each.requests),
@@ -154,4 +167,4 @@ class Search:
             sum(each.documents for each in found),
         )
         snapshot = Snapshot(self._commit, dict(sorted(self._files.items())))
-        return Part(snapshot, validated, frozenset(self._keys), frozenset(self._seen))
+        return Part(snapshot, validated, frozenset(self._keys), frozenset(self._seen), busy)

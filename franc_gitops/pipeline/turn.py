@@ -347,7 +347,7 @@ class Pass:
         return self.publisher.peek()
 
     def _plan(self, snapshot: Snapshot, ledger: Ledger) -> Plan:
-        comparison = ledger.compare(snapshot.files)
+        comparison = _compare(ledger, snapshot)
         unknown = [SourceFile(path, blob) for path, blob in comparison.unknown.items()]
         validated = self.validator(unknown) if unknown else Validated()
         self._situation = self._situate(snapshot, validated)
@@ -403,7 +403,7 @@ class Pass:
 
     def _replan(self, ledger: Ledger) -> Plan:
         """Plan the same situation against a ledger that has moved on."""
-        plan = self._make(ledger, ledger.compare(self._situation.snapshot.files))
+        plan = self._make(ledger, _compare(ledger, self._situation.snapshot))
         if self.expectation:
             self.expectation.check_again(plan, self.publisher.attempted)
         return plan
@@ -479,6 +479,15 @@ def _provenance(
     return dict(repository.provenance(snapshot, paths)) if paths else {}
 
 
+def _compare(ledger: Ledger, snapshot: Snapshot) -> Comparison:
+    """Sort files into known and unknown ones; what is busy and not known is left as it is."""
+    found = ledger.compare(snapshot.files)
+    if not snapshot.busy:
+        return found
+    unknown = {path: blob for path, blob in found.unknown.items() if path not in snapshot.busy}
+    return replace(found, unknown=unknown)
+
+
 def _keeper(plan: Plan) -> Callable[[str], bool]:
     """Give what tells whether the status file of a request file stays.
 
@@ -490,7 +499,7 @@ def _keeper(plan: Plan) -> Callable[[str], bool]:
     folders = tuple(f"{path}/" for path in unread)
 
     def keep(path: str) -> bool:
-        known = path in snapshot.files or path in acted_on
+        known = path in snapshot.files or path in acted_on or path in snapshot.busy
         return known or path in unread or path.startswith(folders)
 
     return keep

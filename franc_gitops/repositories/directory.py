@@ -43,34 +43,34 @@ class DirectoryRepository:
         self._requests_dir = checked_requests_dir(requests_dir)
         self._files: dict[str, str] = {}
         self._kept: dict[str, bytes] = {}
+        self._room = _KEPT_BYTES
 
     def glance(self) -> None:
         """Nothing stands for the files of a folder: they must be looked at one by one."""
 
     def snapshot(self, revision: str = "") -> Snapshot:
         """Find and read the request files; an absent folder is an empty one."""
+        search = self._search(revision)
+        blobs = dict(self._identify(search.problems))
+        return Snapshot("", blobs, tuple(search.problems))
+
+    def _search(self, revision: str) -> Search:
+        """Find the request files; none is opened."""
         if revision:
             raise RepositoryError(f"{self.root} is read as a plain folder, it has no revision")
         search = Search(os.path.realpath(self.root))
         if self._has_requests():
             search.walk(str(self.root / self._requests_dir), self._requests_dir)
-        self._files, self._kept = dict(sorted(search.files.items())), {}
-        blobs = dict(self._identify(search.problems))
-        return Snapshot("", blobs, tuple(search.problems))
+        search.files = dict(sorted(search.files.items()))
+        self._files, self._kept, self._room = search.files, {}, _KEPT_BYTES
+        return search
 
-    def part(self, commit: str, paths: Collection[str]) -> Snapshot | None:
-        """Find and read a few request files; None if one is anything but a plain file."""
-        files: dict[str, str] = {}
-        for path in sorted(paths):
-            file = self._find(path)
-            if file is None:
-                continue
-            content = read_regular(file, path) if file else None
-            if not isinstance(content, bytes):
-                return None
-            self._files[path], self._kept[path] = file, content
-            files[path] = git_blob_id(content)
-        return Snapshot(commit, files)
+    def _keep(self, path: str, file: str, content: bytes) -> None:
+        """Keep a file's content until it is asked for, if there is room."""
+        self._files[path] = file
+        self._room -= len(content)
+        if self._room >= 0:
+            self._kept[path] = content
 
     def _find(self, path: str) -> str | None:
         """Give the file at a path; None if nothing is there, empty if it takes a closer look."""
@@ -112,6 +112,7 @@ class DirectoryRepository:
     def close(self) -> None:
         """Let go of kept content; the repository can still be used."""
         self._kept.clear()
+        self._room = _KEPT_BYTES
 
     def _has_requests(self) -> bool:
         """Whether there is a folder of requests; raises RepositoryError if it is something else."""
@@ -135,15 +136,12 @@ class DirectoryRepository:
 
     def _identify(self, problems: list[Problem]) -> Iterator[tuple[str, str]]:
         """Give path and blob id of each file that can be read."""
-        room = _KEPT_BYTES
-        for path, file in self._files.items():
+        for path, file in list(self._files.items()):
             content = read_regular(file, path)
             if not isinstance(content, bytes):
                 problems.append(content)
                 continue
-            room -= len(content)
-            if room >= 0:
-                self._kept[path] = content
+            self._keep(path, file, content)
             yield path, git_blob_id(content)
 
     def _read_again(self, file: SourceFile) -> bytes | Problem:
@@ -155,9 +153,10 @@ class DirectoryRepository:
 
     def _modified(self, path: str) -> Provenance:
         try:
-            microseconds = os.lstat(self._files[path]).st_mtime_ns // 1000
+            file = self._files.get(path) or f"{self.root}/{path}"
+            microseconds = os.lstat(file).st_mtime_ns // 1000
             return Provenance("", _EPOCH + timedelta(microseconds=microseconds))
-        except (KeyError, OSError, OverflowError):
+        except (OSError, OverflowError):
             return UNKNOWN_PROVENANCE
 
 

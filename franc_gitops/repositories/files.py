@@ -32,21 +32,38 @@ _READ_ONLY = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CL
 
 def read_regular(file: str, path: str) -> bytes | Problem:
     """Read a regular file, cut one byte after the size limit; `path` is what the problem names."""
+    handle = open_regular(file, path)
+    if not isinstance(handle, int):
+        return handle
+    try:
+        return read_open(handle, path)
+    finally:
+        os.close(handle)
+
+
+def open_regular(file: str, path: str) -> int | Problem:
+    """Open a regular file for reading, and nothing else."""
     try:
         handle = os.open(file, _READ_ONLY)
-        try:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                return not_regular(path)
-            content = os.read(handle, min(found.st_size, SIZE_LIMIT) + 1)
-            while len(content) > found.st_size and len(content) <= SIZE_LIMIT:
-                more = os.read(handle, SIZE_LIMIT + 1 - len(content))
-                if not more:
-                    break
-                content += more
-            return content
-        finally:
-            os.close(handle)
+    except OSError as error:
+        return unreadable(path, error)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    return not_regular(path)
+
+
+def read_open(handle: int, path: str) -> bytes | Problem:
+    """Read a file that is open, cut one byte after the size limit."""
+    try:
+        size = os.fstat(handle).st_size
+        content = os.read(handle, min(size, SIZE_LIMIT) + 1)
+        while len(content) > size and len(content) <= SIZE_LIMIT:
+            more = os.read(handle, SIZE_LIMIT + 1 - len(content))
+            if not more:
+                break
+            content += more
+        return content
     except OSError as error:
         return unreadable(path, error)
 

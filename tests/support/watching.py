@@ -87,6 +87,12 @@ class Running:
         """Return once its first turn has ended."""
         self.wait_until(lambda: self.said.turns, "the first turn")
 
+    def look_at_everything(self) -> None:
+        """Wake it as SIGHUP does, and return once it has looked."""
+        turns = len(self.said.turns)
+        self.daemon.wakeups.wake("signal")
+        self.wait_until(lambda: len(self.said.turns) > turns, "a turn")
+
     def wait_for_published(self, count: int) -> None:
         """Return once it has published so many requests."""
         self.wait_until(lambda: len(self.published) >= count, f"{count} publications")

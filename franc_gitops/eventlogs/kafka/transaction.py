@@ -36,6 +36,9 @@ SLOW = RETRY_BACKOFF_MS / 2000
 _STEP = 1.0
 _ABORT = 2.0
 _REPORTS = 0.05
+_FEW = 100
+"""So few records are flushed, which does not wait for more of them as `linger.ms` does."""
+
 _POLL_EVERY = 5_000
 _REFUSALS = {Cause.AUTHENTICATION, Cause.TLS, Cause.AUTHORIZATION, Cause.TOPIC, Cause.RECORD}
 
@@ -162,7 +165,8 @@ class Transaction:
     def _wait_for_reports(self) -> None:
         """Let delivery reports come in; raises when the transaction cannot succeed any more."""
         before = len(self._producer)
-        self._attempt(lambda: self._producer.poll(_REPORTS))
+        wait = self._producer.flush if before <= _FEW else self._producer.poll
+        self._attempt(lambda: wait(_REPORTS))
         self._check(before)
 
     def _flush(self) -> None:
