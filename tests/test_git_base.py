@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from franc_gitops.errors import RepositoryError
+from franc_gitops.repositories.git import base
 from franc_gitops.repositories.git.base import find_base
 from tests.support.git import Clone, Planned, clone_repository, import_history, new_repository
 
@@ -108,7 +109,10 @@ def test_deepening_changes_no_branch_tag_or_file(host: Host, tmp_path: Path) -> 
     assert not (clone.root / ".git" / "FETCH_HEAD").read_text().count(host.main)
 
 
-def test_a_whole_clone_stays_whole_when_a_branch_is_fetched(host: Host, tmp_path: Path) -> None:
+def test_a_whole_clone_fetches_a_branch_whole(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "DEEPENINGS", ())
     clone = clone_repository(
         host.clone.root, tmp_path / "clone", "--branch=change", "--single-branch"
     )

@@ -170,6 +170,14 @@ def test_a_duplicate_on_the_base_is_not_the_fault_of_the_change(project: Project
     assert review.errors == 2
 
 
+def test_one_more_duplicate_shows_the_others_too(project: Project) -> None:
+    on_main(project, {A: ONE, B: f"# again\n{ONE}"}, published=False)
+    review = review_of(changed(project, {C: f"# and again\n{ONE}"}).root)
+    assert codes(review) == [("FRN301", A), ("FRN301", B), ("FRN301", C)]
+    assert told(review) == [("hold", ID_ONE)] * 3
+    assert review.errors == 0
+
+
 def test_taking_a_duplicate_away_shows_what_is_then_sent(project: Project) -> None:
     on_main(project, {A: ONE, B: f"# again\n{ONE}"}, published=False)
     review = review_of(changed(project, {B: None}).root)

@@ -130,13 +130,14 @@ def _settled_at(comparison: Comparison, paths: AbstractSet[str]) -> Comparison:
 
 
 def _affected(before: Plan, after: Plan, changed: AbstractSet[str]) -> set[str]:
-    """Find files that are the same and yet come to another outcome."""
-    at, then = after.comparison.settled, before.comparison.settled
-    found = {path for path in at.keys() ^ then.keys() if path not in changed}
+    """Find files that are the same and yet come to another outcome.
+
+    Files that are settled both times need no look: what is settled only once was acted on, or
+    was a problem, the other time.
+    """
     looked_at = before.by_path.keys() | after.by_path.keys()
     looked_at |= before.problems_by_path.keys() | after.problems_by_path.keys()
-    differ = (path for path in looked_at - changed if not _is_same(path, before, after))
-    return found.union(differ)
+    return {path for path in looked_at - changed if not _is_same(path, before, after)}
 
 
 def _is_same(path: str, before: Plan, after: Plan) -> bool:
