@@ -206,6 +206,15 @@ def test_a_branch_that_the_remote_does_not_have_is_named(host: Host, tmp_path: P
     assert refusal(clone, "origin/nowhere")[0].endswith(": origin has no branch nowhere")
 
 
+def test_a_remote_that_does_not_answer_is_given_up(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "FETCH_SECONDS", 0.3)
+    clone = in_ci(host, tmp_path / "ci", "refs/heads/change", 1)
+    clone.git("config", "remote.origin.uploadpack", "sleep 60; git-upload-pack")
+    assert refusal(clone, "origin/main")[0].endswith(": origin did not answer in 0 s")
+
+
 def test_histories_without_a_common_commit_are_refused(tmp_path: Path) -> None:
     clone = new_repository(tmp_path / "clone")
     clone.commit({"requests/a.yaml": "x"})

@@ -6,6 +6,7 @@
 - history.py   which commit last touched each
 - following.py which commit is the newest, and what changed since another
 - lineage.py   which commits are newer than the one that is read
+- base.py      where a change began, fetched where a shallow clone lacks it
 - worktree.py  what is not committed and therefore not published
 - commits.py, branches.py, remote.py, targets.py, refusals.py
                commits of status files, and the branches they are added to

@@ -13,7 +13,14 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.errors import RepositoryError
-from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
+from franc_gitops.repositories.git.command import (
+    NO_HOOKS,
+    Git,
+    GitMissing,
+    GitTooSlow,
+    NotARepository,
+    explain,
+)
 from franc_gitops.repositories.names import shown
 
 if TYPE_CHECKING:
@@ -25,9 +32,12 @@ FIRST_DEPTH = 50
 DEEPENINGS = (50, 500, 5000)
 """So many older commits are fetched, one step after the other, until the base is found."""
 
+FETCH_SECONDS = 300.0
+"""For one step; a remote that does not answer is given up earlier."""
+
 _FETCH = (
-    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=",
-    "--no-recurse-submodules", "--no-auto-maintenance",
+    "fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head",
+    "--refmap=", "--no-recurse-submodules", "--no-auto-maintenance",
 )  # fmt: skip
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MORE_HISTORY = (
@@ -128,13 +138,11 @@ class _Search:
 
     def _fetch_branch(self, branch: str) -> str:
         """Bring the branch's commits, but make no branch of them here."""
-        try:
-            listed = self._git.run("ls-remote", self._remote, f"refs/heads/{branch}").decode()
-        except RepositoryError as error:
-            raise self._explain_unknown(error.message) from error
-        if not listed:
-            raise self._explain_unknown(f"{self._remote} has no branch {shown(branch)}")
-        commit = listed.split()[0]
+        refusal, listed = self._reach("ls-remote", "--", self._remote, f"refs/heads/{branch}")
+        if refusal or not listed:
+            reason = refusal or f"{self._remote} has no branch {shown(branch)}"
+            raise self._explain_unknown(reason)
+        commit = listed.split()[0].decode()
         if not _resolve(self._git, commit):
             refusal = self._fetch(*self._first_depth(), f"refs/heads/{branch}")
             if refusal:
@@ -153,11 +161,17 @@ class _Search:
             return "there is no remote to fetch from"
         options = [word for word in wanted if word.startswith("--")]
         names = [word for word in wanted if not word.startswith("--")]
+        return self._reach(*_FETCH, *options, "--", self._remote, *names)[0]
+
+    def _reach(self, *command: str) -> tuple[str, bytes]:
+        """Ask the remote something: why that failed, if it did, and the answer."""
         try:
-            self._git.run(*_FETCH, *options, self._remote, *names)
-        except RepositoryError as error:
-            return error.message
-        return ""
+            outcome = self._git.attempt(*NO_HOOKS, *command, seconds=FETCH_SECONDS)
+        except GitTooSlow:
+            return f"{self._remote} did not answer in {FETCH_SECONDS:.0f} s", b""
+        if not outcome.code:
+            return "", outcome.output
+        return explain(outcome.messages, self._git.root, command).message, b""
 
     # --- what to say --------------------------------------------------------------------------
 
@@ -185,7 +199,8 @@ class _Search:
                 f"--base {self._remote}/{name} if it is a branch of {self._remote}; "
                 f"`git fetch {self._remote} tag {name}` if it is a tag"
             )
-        return f"check the name; else {_MORE_HISTORY}"
+        is_cut = _shallow_commits(self._git)
+        return f"check the name; else {_MORE_HISTORY}" if is_cut else "check the name"
 
     def _explain_missing(self, *, shallow: bool, refusal: str) -> RepositoryError:
         ends = f"{shown(self._planned)} and {shown(self._revision)}"
