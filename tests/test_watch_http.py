@@ -1,0 +1,106 @@
+"""`watch` as a user starts it, and its HTTP: addresses, hooks, and a page that is live."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from bench.corpus import request_text
+from tests.support.browser import open_browser, visiting
+from tests.support.http import ask, bearer
+from tests.support.project import Project, new_project
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRET = "0123456789abcdef"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = new_project(tmp_path / "changes", {"FRANC_HOOK_SECRET": SECRET})
+    project.add(range(2))
+    return project
+
+
+@contextmanager
+def watch(project: Project, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `watch` and give its address, once it is ready."""
+    daemon = project.start("watch", "--http", "127.0.0.1:0", *arguments)
+    try:
+        address = _address(daemon)
+        wait_for(lambda: ask(address, "/readyz").status == 200, what="readiness", seconds=60)
+        yield address, daemon
+    finally:
+        daemon.kill()
+        daemon.communicate()
+
+
+def _address(daemon: subprocess.Popen[str]) -> str:
+    assert daemon.stderr is not None
+    for line in daemon.stderr:
+        told: dict[str, Any] = json.loads(line)
+        if told["event"] == "http":
+            return str(told["address"]).removeprefix("http://").removesuffix("/")
+    pytest.fail("it ended without an address")
+
+
+def test_a_save_is_on_the_page_within_a_second(project: Project) -> None:
+    with ExitStack() as stack:
+        address, _ = stack.enter_context(watch(project, "--worktree"))
+        visitor = stack.enter_context(visiting(stack.enter_context(open_browser()), address))
+        page = visitor.go()
+        seconds: list[float] = []
+        for number in range(10, 15):
+            project.clone.write(f"requests/{number}.yaml", request_text(number))
+            began = time.monotonic()
+            expect(page.locator(".row", has_text=f"CHG-2024-{number:06d}")).to_be_visible()
+            seconds.append(time.monotonic() - began)
+            if len(seconds) > 1 and min(seconds) < 1:
+                break
+        assert min(seconds) < 1
+        assert visitor.complaints == []
+
+
+def test_a_push_hook_publishes_what_is_committed_and_a_stop_ends_in_order(
+    project: Project,
+) -> None:
+    with watch(project, "--interval", "3600") as (address, daemon):
+        commit = project.add(range(2, 4))
+        hook = ask(address, "/hooks/push", method="POST", body=b"{}", headers=bearer(SECRET))
+        assert hook.status == 202
+
+        def published() -> bool:
+            told = ask(address, "/status").json()
+            return bool(told["requests"] == {"Completed": 4} and told["commit"] == commit)
+
+        wait_for(published, what="the commit", seconds=60)
+        assert "franc_wakeups_total" in ask(address, "/metrics").text
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=60)
+        assert daemon.returncode == 0
+
+
+def test_an_address_that_is_taken_ends_it_with_what_to_do(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = project.run("watch", "--http", address)
+    assert done.returncode == 2
+    assert f"HTTP cannot listen on {address}" in done.stderr
+    assert "--http off" in done.stderr
+
+
+def test_an_address_that_is_none_is_refused(project: Project) -> None:
+    done = project.run("watch", "--http", "8080")
+    assert done.returncode == 2
+    assert "HOST:PORT" in done.stderr
