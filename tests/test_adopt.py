@@ -91,7 +91,7 @@ def test_everything_that_would_be_sent_is_adopted(world: World) -> None:
 def test_all_leaves_alone_what_is_not_due_cancelled_or_wrong(world: World) -> None:
     world.commit(
         {
-            "later.yaml": text(item="later", not_before=LATER),
+            "later.yaml": text(item="later", dc_name="NYC-DC-3", not_before=LATER),
             "cancelled.yaml": text(item="cancelled", cancel="not wanted"),
             "wrong.yaml": text(item="wrong", location=None),
         }
@@ -102,7 +102,7 @@ def test_all_leaves_alone_what_is_not_due_cancelled_or_wrong(world: World) -> No
     statuses = {path.name for path in (world.clone.root / "status").rglob("*.yaml")}
     assert statuses == {"a.yaml", "b.yaml", "later.yaml", "cancelled.yaml", "wrong.yaml"}
     world.path = "later.yaml"
-    assert world.publish() == Outcome((), "Scheduled", 1, "FRN201")
+    assert world.publish() == Outcome((), "Scheduled", 1, "FRN201 FRN350")
 
 
 def test_what_is_scheduled_is_adopted_by_name(world: World) -> None:

@@ -53,10 +53,11 @@ def adopt(
     rev: options.Rev = "HEAD",
     worktree: options.Worktree = False,
 ) -> int:
-    """Mark requests as published that were carried out before franc-gitops came.
+    """Mark requests as published without sending them.
 
-    No event is sent, and the status files say so. From then on they are like published
-    requests: a change needs a higher `revision`, `cancel` sends a cancellation.
+    For requests that were carried out before franc-gitops came. The status files say that no
+    event was sent. From then on they are like published requests: a change needs a higher
+    `revision`, `cancel` sends a cancellation.
     """
     from franc_gitops.cli.outcome import check_files, name_uncommitted
     from franc_gitops.cli.progress import progress_bar

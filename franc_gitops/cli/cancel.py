@@ -55,10 +55,11 @@ def cancel(
     ] = "text",
     dry_run: options.DryRun = False,
 ) -> int:
-    """Write `cancel: TEXT` into the files of requests; every other byte of them stays.
+    """Take requests back: write `cancel` into their files.
 
-    Nothing is sent and nothing is committed: commit the files, and the next `publish` takes
-    back what was published. Prints the files that were edited, one a line.
+    Every other byte of the files stays. Nothing is sent and nothing is committed: commit the
+    files, and the next `publish` takes back what was published. Prints the files that were
+    edited, one a line.
     """
     from franc_gitops.pipeline.cancellation import Wish, check_reason
     from franc_gitops.pipeline.cancellation import cancel as make

@@ -50,11 +50,12 @@ def replay(
     yes: options.Yes = False,
     worktree: options.Worktree = False,
 ) -> int:
-    """Send the events of published requests again, with the same ids and the same bytes.
+    """Send published events again, with the same ids.
 
-    What was sent last is sent: the last revision, or the cancellation after it. Consumers know
-    repeats by ce_id. The bytes come from the event log if they are still there, else from the
-    request file as it was published; if neither is at hand, nothing is sent at all.
+    They are the same byte for byte, and consumers know repeats by ce_id. What was sent last is
+    sent: the last revision, or the cancellation after it. The bytes come from the event log if
+    they are still there, else from the request file as it was published; if neither is at
+    hand, nothing is sent at all.
     """
     from franc_gitops.cli.progress import progress_bar
     from franc_gitops.pipeline.replay import Replay
