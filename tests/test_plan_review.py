@@ -178,6 +178,15 @@ def test_one_more_duplicate_shows_the_others_too(project: Project) -> None:
     assert review.errors == 0
 
 
+def test_a_conflict_with_a_pending_request_shows_both(project: Project) -> None:
+    on_main(project, {A: ONE, C: TWO}, published=False)
+    same_name = THREE.replace("NYC-DC-000006", "NYC-DC-000000")
+    review = review_of(changed(project, {B: same_name}).root)
+    assert codes(review) == [("FRN302", A), ("FRN302", B)]
+    assert told(review) == [("hold", ID_ONE), ("hold", ID_THREE)]
+    assert review.pending == 1
+
+
 def test_taking_a_duplicate_away_shows_what_is_then_sent(project: Project) -> None:
     on_main(project, {A: ONE, B: f"# again\n{ONE}"}, published=False)
     review = review_of(changed(project, {B: None}).root)
