@@ -187,6 +187,14 @@ def test_a_report_goes_into_a_device_as_it_comes(project: Project) -> None:
     assert json.loads(done.stderr)["summary"]["requests"] == 1
 
 
+def test_a_report_that_finds_no_space_hides_nothing_that_was_published(project: Project) -> None:
+    project.add(range(1))
+    done = project.run("publish", "-o", "json=/dev/full")
+    assert done.returncode == 2
+    assert "1 published, 0 unchanged" in done.stderr
+    assert "no report is written to /dev/full: No space left on device" in done.stderr
+
+
 def test_the_length_of_a_comment_can_be_chosen(project: Project) -> None:
     project.add(range(60))
     short = project.run("plan", "-o", "markdown", "--max-length", "5000").stdout

@@ -23,6 +23,7 @@ from franc_gitops.pipeline.turn import Report
 from franc_gitops.problems import CODES
 from franc_gitops.reports import Done, Findings, Look, Planned, formats, renderer
 from franc_gitops.reports.annotations import annotate, told
+from franc_gitops.reports.markup import code, fenced, row
 from franc_gitops.reports.sarif import semantic
 from franc_gitops.reports.text import printable
 from tests.support.hosts import obeyed, read_gitlab, read_junit, read_markdown, read_sarif
@@ -146,6 +147,23 @@ def test_markdown_shows_the_content_as_text(problems: list[Problem]) -> None:
         assert [row[1] for row in rows] == [squeezed(printable(place)) for place in places]
         told_without_ticks = [squeezed(one.text.replace("`", "")) for one in in_order]
         assert [squeezed(row[2].replace("`", "")) for row in rows] == told_without_ticks
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a`b", "`", "``a", "a``b`c", "`a` `b`", "|", "a`|`b", "\\", "<b>", "&lt;", "@team", "a@b.cd"],
+)
+def test_code_is_shown_as_it_is(content: str) -> None:
+    page = read_markdown(f"<!-- franc-gitops:x -->\n\n| a |\n|---|\n{row(code(content))}")
+    [cell] = page.findall(".//td")
+    assert [str(child.tag) for child in cell] == ["code"]
+    assert cell.text_content().replace("\u200b", "") == content
+
+
+@pytest.mark.parametrize("content", ["```", "x\n````\ny", "~~~\n```\n<b>", "</details>"])
+def test_no_line_ends_a_block_early(content: str) -> None:
+    page = read_markdown(f"<!-- franc-gitops:x -->\n\n{fenced(content)}\nafter\n")
+    assert [block.text_content() for block in page.findall(".//pre")] == [f"{content}\n"]
 
 
 @pytest.mark.parametrize("output", formats("findings"))

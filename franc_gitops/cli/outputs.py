@@ -133,10 +133,12 @@ def _write(file: Path, pieces: Iterable[str]) -> None:
             stream.writelines(pieces)
         if not direct:
             target.replace(file)
-    except BaseException:
+    except BaseException as error:
         if not direct:
             with suppress(OSError):
                 target.unlink()
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise UsageError(f"no report is written to {file}: {error.strerror}") from None
         raise
 
 
