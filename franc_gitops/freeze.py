@@ -24,7 +24,7 @@ class Span(Protocol):
     """When a freeze holds: from a beginning, which is part of it, to an end, which is not."""
 
     def end_after(self, moment: datetime) -> datetime | None:
-        """Give the end of the freeze that a moment is in; None if it is in none."""
+        """Give the end of the freeze that a moment, in UTC, is in; None if it is in none."""
         ...
 
 
@@ -37,7 +37,7 @@ class Once(Span):
 
     def end_after(self, moment: datetime) -> datetime | None:
         """Give the end if the moment is before it and not before the beginning."""
-        return self.end if _is_between(self.begin, moment, self.end) else None
+        return self.end if self.begin <= moment < self.end else None
 
 
 class WeekTime(NamedTuple):
@@ -62,7 +62,7 @@ class Weekly(Span):
         for day in (first, first - timedelta(days=7)):
             begin = earliest(day, self.begin.time, self.zone)
             end = latest(day + self._length(), self.end.time, self.zone)
-            if _is_between(begin, moment, end):
+            if begin <= moment < end:
                 return end
         return None
 
@@ -86,11 +86,6 @@ def latest(day: date, clock: time, zone: tzinfo) -> datetime:
 
 def _moments(day: date, clock: time, zone: tzinfo) -> list[datetime]:
     return [datetime.combine(day, clock.replace(fold=n), zone).astimezone(UTC) for n in (0, 1)]
-
-
-def _is_between(begin: datetime, moment: datetime, end: datetime) -> bool:
-    """Compare moments, not what clocks show: within one zone Python compares the latter."""
-    return begin.astimezone(UTC) <= moment.astimezone(UTC) < end.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +148,11 @@ class Calendar:
         return Frozen(reason, None)
 
     def _last_to_end(self, kind: str, moment: datetime) -> tuple[str, datetime] | None:
+        # Within one zone Python compares what clocks show, not moments: hence UTC.
+        now = moment.astimezone(UTC)
         ends = [
             (entry.reason, end)
             for entry in self.entries
-            if (end := entry.end_after(moment, kind)) is not None
+            if (end := entry.end_after(now, kind)) is not None
         ]
         return max(ends, key=lambda found: found[1].astimezone(UTC), default=None)

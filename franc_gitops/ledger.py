@@ -263,6 +263,8 @@ class Ledger:
         """Begin with an empty ledger."""
         self._values = _Values()
         self._changed: deque[str] = deque(maxlen=_REMEMBERED_CHANGES)
+        self._open: set[str] = set()
+        self._looked_at = 0
         self.version = 0
         """Grows with every record that told something new; equal versions are equal ledgers."""
 
@@ -312,13 +314,20 @@ class Ledger:
                 found[entry.change_number].append(entry)
         return found
 
-    def unfinished(self) -> Iterator[LedgerEntry]:
-        """Give the entries that are not final; only these are decoded."""
-        for value in map(self._values.__getitem__, self._values):
-            if not value.startswith(_FINAL, value.find(_PHASE) + len(_PHASE)):
-                entry = decode(value)
-                if not entry.phase.is_final:
-                    yield entry
+    def unfinished(self) -> list[LedgerEntry]:
+        """Give the entries that are not final, by request_id.
+
+        Only these are decoded, and only what has changed since the last call is looked at.
+        """
+        version, self._looked_at = self._looked_at, self.version
+        changed = self.changed_since(version)
+        for request_id in self._values if changed is None else changed:
+            value = self._values[request_id]
+            if value.startswith(_FINAL, value.find(_PHASE) + len(_PHASE)):
+                self._open.discard(request_id)
+            else:
+                self._open.add(request_id)
+        return [decode(self._values[request_id]) for request_id in sorted(self._open)]
 
     def place_of(self, request_id: str) -> tuple[str, str]:
         """Give path and blob id of the file that a request was last published from."""

@@ -22,14 +22,17 @@ from franc_gitops.pipeline.checks import Checks
 from franc_gitops.pipeline.conflicts import conflicts_among
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.open_requests import Claims
+from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
+from franc_gitops.pipeline.signatures import Distrust
 from franc_gitops.pipeline.turn import Pass
 from franc_gitops.pipeline.validate import FileValidator
+from franc_gitops.problems import problem
 from franc_gitops.repositories.directory import DirectoryRepository
 from franc_gitops.repositories.git import GitRepository
 from tests.support.git import Clone, new_repository
 from tests.support.project import new_project
-from tests.support.schedule import make_request
+from tests.support.schedule import make_request, make_situation
 from tests.test_examples import ACROSS, compare_with_golden
 
 if TYPE_CHECKING:
@@ -356,6 +359,39 @@ def test_an_unpublished_cancelled_request_claims_nothing(team: Repository) -> No
     assert found(plan) == []
 
 
+def test_what_is_mistaken_for_a_published_request_is_in_nobodys_way(team: Repository) -> None:
+    """Held by itself, it holds no other."""
+    team.envelope = Envelope(completion="accept")
+    team.publish({"a": pop(1, "one")})
+    plan = team.publish({"copy": pop(1, "two"), "b": pop(2, "two")})
+    assert found(plan) == [("FRN301", "copy", 1)]
+    assert sent(plan) == ["publish pop_CHG-2026-000002"]
+
+
+def test_what_nobody_trusted_has_signed_is_in_nobodys_way() -> None:
+    requests = tuple(make_request(n, claims=("dc_name NYC-01",)) for n in (1, 2))
+    path = requests[0].path
+    distrust = Distrust({path: problem("FRN430", path, "not signed")})
+    situation = make_situation(requests, distrust=distrust)
+    ledger = Ledger()
+    plan = make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+    assert [p.code for p in plan.problems] == ["FRN430"]
+    assert [action.request_id for action in plan.sends] == [requests[1].request_id]
+
+
+def test_offline_the_status_files_tell_what_is_finished(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "work")
+    project.clone.commit({"requests/a.yaml": pop(1)})
+    assert project.run("publish").returncode == 0
+    project.clone.commit({"requests/b.yaml": pop(2)})
+    assert project.run("plan", "--offline").returncode == 0
+    project.clone.commit({"requests/c.yaml": pop(3)})
+    told = project.run("plan", "--offline")
+    assert told.returncode == 1
+    assert told.stdout.count(" error FRN302 ") == 2
+    assert project.run("plan", "--offline", "--set", "write_back=off").returncode == 0
+
+
 def test_a_scheduled_request_claims_and_a_wrongly_edited_one_does_not(team: Repository) -> None:
     late = pop(1, more="not_before: 2999-01-01T00:00:00Z\n")
     assert len(found(team.publish({"a": late, "b": pop(2)}))) == 2
@@ -399,9 +435,22 @@ def test_a_task_that_speaks_of_phases_is_no_finished_request() -> None:
     )  # fmt: skip
     ledger = Ledger()
     ledger.fold([(entry.request_id, entry.encode())])
-    assert list(ledger.unfinished()) == [entry]
+    assert ledger.unfinished() == [entry]
+    assert ledger.unfinished() == [entry]
     ledger.fold([(entry.request_id, replace(entry, phase=Phase.CANCELLED).encode())])
-    assert list(ledger.unfinished()) == []
+    assert ledger.unfinished() == []
+
+
+def test_only_what_changed_in_a_large_ledger_is_looked_at_again() -> None:
+    """A daemon asks every time that something new is there."""
+    many = [(f"pop_CHG-2026-{n:06d}", f"{n}") for n in range(20_000)]
+    ledger = Ledger()
+    ledger.fold((name, f'{{"phase":"Completed","n":{n}}}'.encode()) for name, n in many)
+    assert ledger.unfinished() == []
+    begin = process_time()
+    for _ in range(100):
+        assert ledger.unfinished() == []
+    assert process_time() - begin < 0.2
 
 
 # --- change numbers used again ------------------------------------------------------------------
@@ -463,6 +512,15 @@ def test_revisions_and_cancellations_are_no_second_use(accepting: Repository) ->
     )
     assert found(plan) == []
     assert len(sent(plan)) == 2
+
+
+def test_what_comes_with_a_higher_revision_is_no_second_use(accepting: Repository) -> None:
+    """The change is worked on again; what waits of it goes out later."""
+    late = "not_before: 2999-01-01T00:00:00Z\nitem: two\n"
+    accepting.publish({"a": item("one")})
+    raised = pop(1, "other", more="item: one\nrevision: 2\n")
+    assert found(accepting.publish({"a": raised, "b": pop(1, "late", more=late)})) == []
+    assert found(accepting.plan()) == []
 
 
 def test_a_change_that_was_only_cancelled_or_is_under_way_is_not_completed(

@@ -121,6 +121,15 @@ def test_a_time_that_clocks_show_twice_or_skip_makes_the_freeze_longer() -> None
     assert end_of(begin, "2026-03-29T00:30:00+00:00") == "2026-03-29T10:00:00+00:00"
 
 
+def test_freezes_meet_in_the_hour_that_clocks_show_twice() -> None:
+    """The second begins at 2:40 for the first time, before the first ends at 2:30 again."""
+    calendar = read(
+        freeze("Sat 20:00", "Sun 02:30", time_zone="Europe/Berlin"),
+        freeze("Sun 02:40", "Sun 12:00", time_zone="Europe/Berlin"),
+    )
+    assert end_of(calendar, "2026-10-25T00:00:00+00:00") == "2026-10-25T11:00:00+00:00"
+
+
 def test_a_freeze_can_be_of_some_types_only() -> None:
     calendar = read(freeze("2026-01-01", "2026-01-01", time_zone="UTC", types=["pop_deployment"]))
     assert end_of(calendar, "2026-01-01T12:00:00+00:00")

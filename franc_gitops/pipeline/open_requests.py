@@ -111,7 +111,7 @@ class Claims:
     def __init__(self, read: Reader) -> None:
         """Take what reads files; the content of the last few is kept."""
         self._read = read
-        self._file = lru_cache(maxsize=256)(self._read_file)
+        self._file = lru_cache(maxsize=2048)(self._read_file)
 
     def published(
         self, ledger: Ledger, comparison: Comparison, requests: Iterable[Request]

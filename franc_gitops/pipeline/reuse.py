@@ -28,10 +28,13 @@ def reuse_problems(
     actions: Sequence[Action], family: Family, provenance: Mapping[str, Provenance]
 ) -> Iterator[Problem]:
     """Find new requests under the number of a change that was completed without them."""
-    places = {(action.request_id, action.path) for action in actions} if family else set()
-    for action in actions if family else ():
+    if not family:
+        return
+    places = {(action.request_id, action.path) for action in actions}
+    raised = {a.request.change_number for a in actions if a.request and _is_raised(a)}
+    for action in actions:
         request = action.request
-        if request is None or not _is_new(action):
+        if request is None or not _is_new(action) or request.change_number in raised:
             continue
         finished = _completed(family.get(request.change_number, ()))
         origin = provenance.get(request.path, UNKNOWN_PROVENANCE)
@@ -44,6 +47,11 @@ def reuse_problems(
 def _is_new(action: Action) -> bool:
     waits = action.kind is Kind.PUBLISH or action.phase is Phase.SCHEDULED
     return waits and action.entry is None
+
+
+def _is_raised(action: Action) -> bool:
+    """Whether something that is published is ordered once more: its change is not completed."""
+    return action.kind is Kind.PUBLISH and action.entry is not None
 
 
 def _completed(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
