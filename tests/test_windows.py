@@ -121,6 +121,13 @@ def test_a_time_that_clocks_show_twice_or_skip_makes_the_freeze_longer() -> None
     assert end_of(begin, "2026-03-29T00:30:00+00:00") == "2026-03-29T10:00:00+00:00"
 
 
+def test_of_freezes_at_a_time_the_one_that_lasts_is_the_reason() -> None:
+    short = {**freeze("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"), "reason": "short"}
+    long = {**freeze("2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"), "reason": "long"}
+    frozen = read(short, long).frozen("x", moment("2026-01-01T12:00:00+00:00"))
+    assert frozen == ("long", moment("2026-01-03T00:00:00+00:00"))
+
+
 def test_freezes_meet_in_the_hour_that_clocks_show_twice() -> None:
     """The second begins at 2:40 for the first time, before the first ends at 2:30 again."""
     calendar = read(
