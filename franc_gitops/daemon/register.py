@@ -7,8 +7,6 @@ settled (held, pending, orphaned) is kept with its words.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from threading import RLock
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
 UNKNOWN_TYPE = "unknown"
 _PROBLEMS_KEPT = 20
 _REPAIRED_KEPT = 1000
-_STANDING = re.compile(rb'"type":"([a-z_]+)".*?"phase":"([A-Za-z]+)"').search
-"""In a ledger record; a quote within a text is escaped there, so no text looks like this."""
+_TYPE, _PHASE = b'"type":"', b'"phase":"'
+"""In a ledger record; a quote within a text is escaped there, so no text looks like these."""
 
 
 class Standing(NamedTuple):
@@ -36,6 +34,14 @@ class Standing(NamedTuple):
 
     type: str
     phase: Phase
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """All requests of one standing share it: a reference each, and no hash to count one."""
+
+    standing: Standing
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +84,9 @@ class Register:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._lock = RLock()
-        self._standings: dict[str, Standing] = {}
-        self._known: dict[Standing, Standing] = {}  # one object for all that are alike
-        self._counts: Counter[Standing] = Counter()
+        self._groups: dict[Standing, _Group] = {}
+        self._recorded: dict[tuple[bytes, bytes], _Group] = {}  # by type and phase as recorded
+        self._group_of: dict[str, _Group] = {}
         self._by_path: dict[str, tuple[Unsettled, ...]] = {}
         self._by_key: dict[str, Unsettled] = {}
         self._read_by_now: dict[str, str] = {}  # path of a file that could not be -> request_id
@@ -130,35 +136,47 @@ class Register:
         """Give the request_ids that the ledger tells something new about, in its order."""
         changed = ledger.changed_since(self._version) if ledger is self._ledger else None
         if changed is None:
-            changed = [*self._standings, *ledger]
+            changed = [*self._group_of, *ledger]
         self._ledger, self._version = ledger, ledger.version
         return dict.fromkeys(changed)
 
     def _count(self, key: str) -> None:
-        before = self._standings.pop(key, None)
+        before = self._group_of.pop(key, None)
         if before is not None:
-            self._counts[before] -= 1
-        now = self._standing(key)
-        if now is not None:
-            self._standings[key] = now
-            self._counts[now] += 1
-
-    def _standing(self, key: str) -> Standing | None:
+            before.size -= 1
         row = self._by_key.get(key)
         if row is not None:
-            found = Standing(row.type, row.phase)
+            group = self._group(Standing(row.type, row.phase))
         elif self._ledger is not None and key in self._ledger:
-            found = _read_standing(self._ledger.raw(key))
+            group = self._group_recorded(self._ledger.raw(key))
         else:
-            return None
-        return self._known.setdefault(found, found)
+            return
+        group.size += 1
+        self._group_of[key] = group
+
+    def _group(self, standing: Standing) -> _Group:
+        return self._groups.setdefault(standing, _Group(standing))
+
+    def _group_recorded(self, record: bytes) -> _Group:
+        """Find the group of a record without reading it as JSON: there may be a million."""
+        try:
+            kind = record.index(_TYPE) + len(_TYPE)
+            phase = record.index(_PHASE, kind) + len(_PHASE)
+            kinds, phases = record.index(b'"', kind), record.index(b'"', phase)
+            found = (record[kind:kinds], record[phase:phases])
+            if found not in self._recorded:
+                standing = Standing(found[0].decode(), Phase(found[1].decode()))
+                self._recorded[found] = self._group(standing)
+        except ValueError:  # whoever publishes refuses such a ledger; here it is only counted
+            return self._group(Standing(UNKNOWN_TYPE, Phase.STALLED))
+        return self._recorded[found]
 
     # --- questions, from any thread -----------------------------------------------------------
 
     def counts(self) -> dict[Standing, int]:
         """Give how many requests there are of each type and phase."""
         with self._lock:
-            return {standing: count for standing, count in self._counts.items() if count}
+            return {standing: group.size for standing, group in self._groups.items() if group.size}
 
     def unsettled(self) -> list[Unsettled]:
         """Give what is held, pending or orphaned, by path."""
@@ -194,22 +212,17 @@ class Register:
             if needle:
                 found = [key for key in self._newest(phases) if needle in key.lower()]
                 return found[skip : skip + limit], len(found)
-            total = sum(n for s, n in self._counts.items() if not phases or s.phase in phases)
+            sizes = self.counts()
+            total = sum(n for s, n in sizes.items() if not phases or s.phase in phases)
             wanted = min(skip + limit, total)  # looks no further than to the last one
             return list(islice(self._newest(phases), wanted))[skip:], total
 
     def _newest(self, phases: Collection[Phase]) -> Iterator[str]:
         if not phases:
-            return reversed(self._standings)
-        newest = reversed(self._standings.items())
-        return (key for key, standing in newest if standing.phase in phases)
-
-
-def _read_standing(record: bytes) -> Standing:
-    found = _STANDING(record)
-    if found is None:
-        return Standing(UNKNOWN_TYPE, Phase.STALLED)
-    return Standing(found[1].decode(), Phase(found[2].decode()))
+            return reversed(self._group_of)
+        wanted = {id(group) for group in self._groups.values() if group.standing.phase in phases}
+        newest = reversed(self._group_of.items())
+        return (key for key, group in newest if id(group) in wanted)
 
 
 def _unsettled_by_path(
