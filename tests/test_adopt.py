@@ -220,7 +220,21 @@ def test_a_dry_run_records_nothing(world: World) -> None:
         f"{REQUEST_ID}  requests/a.yaml",
         f"datacenter_{OTHER_CHANGE}  requests/b.yaml",
     ]
+    rows = json.loads(adopt(world, CHANGE, "--dry-run", "-o", "json").out)
+    assert [(row["request_id"], row["events"]) for row in rows] == [(REQUEST_ID, [])]
     assert world.publish().events == (*PUBLISHED, *PUBLISHED)
+
+
+def test_other_files_do_not_matter_for_one_that_is_named(world: World) -> None:
+    world.commit({"wrong.yaml": text(item="x", location=None)})
+    assert "left out" not in adopt(world, CHANGE).err
+
+
+def test_of_many_errors_only_the_first_are_named(world: World) -> None:
+    world.commit({f"{n}.yaml": text(item=f"n{n}", location=None) for n in range(14)})
+    done = adopt(world, "--all", code=1)
+    assert done.err.count("left out: requests/") == 10
+    assert "left out: 4 more" in done.err
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
 
+from franc_gitops.clock import SystemClock
+from franc_gitops.errors import EventLogUnreachable, PartlyPublished
+from franc_gitops.eventlogs.memory import MemoryCluster, MemoryEventLog
+from franc_gitops.pipeline.plan import make_plan
+from franc_gitops.pipeline.publish import Publisher
 from franc_gitops.pipeline.replay import Replay
 from franc_gitops.settings import Settings
 from franc_gitops.wiring import Choices, open_pass
@@ -16,12 +21,15 @@ from tests.support.console import console_consume
 from tests.support.edited import CANCELLATION, OTHER, PUBLISHED, World, text
 from tests.support.inprocess import run
 from tests.support.project import Project, new_project
+from tests.support.schedule import make_request, make_situation
 from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from franc_gitops.eventlogs import Record
+    from franc_gitops.ledger import Ledger
+    from franc_gitops.pipeline.actions import Plan
     from tests.support.broker import Broker
 
 CHANGE, OTHER_CHANGE = "CHG-2024-000001", "CHG-2024-000002"
@@ -258,6 +266,8 @@ def test_a_dry_run_sends_nothing_and_says_what_would_be_sent(world: World) -> No
     assert done.code == 0
     assert done.out == f"{REQUEST_ID}  requests/a.yaml: sends revision 1 again\n"
     assert "would send 3 events of 1 request again" in done.err
+    [row] = json.loads(run(world.clone.root, "replay", "--dry-run", CHANGE, "-o", "json").out)
+    assert [event["topic"] for event in row["events"]] == [r.topic for r in world.events()]
     assert len(world.events()) == 3
 
 
@@ -316,3 +326,47 @@ def test_a_real_cluster_is_sent_the_same_records(
     status = yaml.safe_load((project.root / "status/a.yaml").read_text())
     assert status["requests"][0]["events"] == row["events"]
     assert run(project.root, "plan", "--fail-on-changes", **project.settings).code == 0
+
+
+# --- a broken world ----------------------------------------------------------------------------
+
+
+def test_a_status_file_that_cannot_be_written_is_told_after_the_events_are_out(
+    world: World,
+) -> None:
+    """Exit 6: the events are out once more, and are not to be sent a third time."""
+    world.commit({"b.yaml": OTHER})
+    (world.clone.root / "status/a.yaml").unlink()
+    (world.clone.root / "status/a.yaml").mkdir()
+    done = run(world.clone.root, "replay", CHANGE)
+    assert done.code == 6
+    assert "1 request sent again\n" in done.err
+    assert "heal the cause and run publish again" in done.err
+    assert len(world.events()) == 6
+
+
+def test_what_is_left_when_the_log_goes_away_in_between_is_named() -> None:
+    """The first transaction is committed, the second never: only its request is sent again."""
+    cluster, situation = MemoryCluster(), make_situation((make_request(1), make_request(2)))
+
+    def plan(ledger: Ledger) -> Plan:
+        return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+    first = Publisher(MemoryEventLog(cluster), SystemClock())
+    first.publish(plan(first.peek()), plan)
+    commits = iter([None, EventLogUnreachable("the broker is gone")])
+
+    def step(name: str) -> None:
+        if name == "commit" and (error := next(commits)):
+            raise error
+
+    publisher = Publisher(MemoryEventLog(cluster, step), SystemClock(), batch=1)
+    nowhere = cast("Any", None)
+    ids = [request.request_id for request in situation.validated.requests]
+    purpose = Replay(ids, nowhere, MemoryEventLog(cluster), situation.envelope)
+    begin = purpose(plan(publisher.peek()), publisher.ledger)
+    with pytest.raises(PartlyPublished):
+        publisher.publish(begin, lambda ledger: purpose(plan(ledger), ledger))
+    assert purpose.left(publisher.ledger) == ids[1:]
+    assert [entry.request_id for entry in purpose.done(publisher.ledger)] == ids[:1]
+    assert len(list(MemoryEventLog(cluster).events())) == 9

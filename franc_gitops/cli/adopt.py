@@ -8,15 +8,18 @@ import typer
 
 from franc_gitops.cli import options
 from franc_gitops.cli.help import count, epilog, verb
-from franc_gitops.errors import Exit, UsageError
+from franc_gitops.errors import Exit, UsageError, WriteBackFailed
 
 if TYPE_CHECKING:
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.turn import Report
+    from franc_gitops.reports import Render
     from franc_gitops.settings import Settings
 
 app = verb()
+
+_NAMED = 10
 
 
 @app.command(
@@ -77,13 +80,18 @@ def adopt(
             if dry_run:
                 plan = turn.plan()
                 check_files(plan, settings, allow_empty=False)
-                return _describe(plan, invocation)
+                shown = None if output == "text" else render
+                _show(plan, turn.identity.name, invocation, shown)
+                return _left_out(plan.everything, invocation) if everything else Exit.OK
             turn.approve = lambda plan: _ask(plan, settings, yes=yes)
             report = turn.run()
     name_uncommitted(report.plan, invocation)
     rows = list(rows_of_entries(purpose.done(report.ledger), report.log_name))
     invocation.write(render(rows, invocation.look()))
-    return _tell(report, len(rows), settings, invocation)
+    _tell(report, len(rows), settings, invocation)
+    if report.failure is not None:
+        return report.failure.exit_code
+    return _left_out(report.plan, invocation) if everything else Exit.OK
 
 
 def _check_choice(wanted: list[str] | None, *, everything: bool) -> None:
@@ -93,17 +101,15 @@ def _check_choice(wanted: list[str] | None, *, everything: bool) -> None:
         raise UsageError("which requests?", hint="name change numbers or request ids, or say --all")
 
 
-def _describe(plan: Plan, invocation: Invocation) -> int:
-    for action in plan.sends:
-        invocation.write([f"{action.request_id}  {action.path}\n"])
-    invocation.say(f"adopt: would adopt {count(len(plan.sends), 'request')} and send nothing")
-    return _code(plan)
+def _show(plan: Plan, log_name: str, invocation: Invocation, render: Render | None) -> None:
+    """Name what would be adopted, or show what would then be known of it."""
+    from franc_gitops.pipeline.rows import rows_of_entries
 
-
-def _code(plan: Plan) -> Exit:
-    from franc_gitops.cli.outcome import code_of_plan
-
-    return code_of_plan(plan.everything, fail_on_warnings=False)
+    lines = (f"{action.request_id}  {action.path}\n" for action in plan.sends)
+    entries = (action.prepared.entry for action in plan.sends if action.prepared)
+    rows = list(rows_of_entries(entries, log_name))
+    invocation.write(render(rows, invocation.look()) if render else lines)
+    invocation.say(f"adopt: would adopt {count(len(rows), 'request')} and send nothing")
 
 
 def _ask(plan: Plan, settings: Settings, *, yes: bool) -> None:
@@ -117,21 +123,26 @@ def _ask(plan: Plan, settings: Settings, *, yes: bool) -> None:
         confirm(f"Mark {requests} as published without sending anything?", yes=yes)
 
 
-def _tell(report: Report, adopted: int, settings: Settings, invocation: Invocation) -> int:
-    """Say how it went, what was left out, and which ledger is ours from now on."""
+def _tell(report: Report, adopted: int, settings: Settings, invocation: Invocation) -> None:
+    """Say how it went, and which ledger is ours from now on."""
     from franc_gitops.cli.outcome import name_pins
 
     if report.new_pins:
         name_pins(report, settings, invocation)
-    plan = report.plan
-    for problem in plan.problems:
-        if problem.is_error:
-            place = f"{problem.path}:{problem.line}:{problem.column}"
-            invocation.warn(f"left out: {place}: {problem.code} {problem.message}")
-    if report.failure is not None:
-        failure = report.failure
-        hint = "run adopt again: it adopts exactly the rest"
+    if failure := report.failure:
+        unwritten = isinstance(failure, WriteBackFailed)
+        hint = failure.hint if unwritten else "run adopt again: it adopts exactly the rest"
         invocation.fail(failure.message, hint=hint, code=failure.code)
-    at = f" at {plan.commit[:12]}" if plan.commit else ""
+    at = f" at {report.plan.commit[:12]}" if report.plan.commit else ""
     invocation.say(f"adopt{at}: {count(adopted, 'request')} adopted, nothing sent")
-    return report.failure.exit_code if report.failure else _code(plan)
+
+
+def _left_out(plan: Plan, invocation: Invocation) -> Exit:
+    """Name the errors that kept files from being adopted, the first of them."""
+    errors = [problem for problem in plan.problems if problem.is_error]
+    for problem in errors[:_NAMED]:
+        place = f"{problem.path}:{problem.line}:{problem.column}"
+        invocation.warn(f"left out: {place}: {problem.code} {problem.message}")
+    if len(errors) > _NAMED:
+        invocation.warn(f"left out: {len(errors) - _NAMED} more; franc-gitops validate")
+    return Exit.FINDINGS if errors else Exit.OK

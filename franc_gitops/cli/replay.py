@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.replay import Replay
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.reports import Render
 
 app = verb()
 
@@ -72,7 +73,7 @@ def replay(
             purpose = Replay(wanted, turn.repository, turn.publisher.log, turn.envelope)
             turn.purpose = purpose
             if dry_run:
-                return _describe(turn.plan(), invocation)
+                return _show(turn, invocation, None if output == "text" else render)
             turn.approve = lambda plan: _ask(plan, yes=yes)
             report = turn.run()
     rows = list(rows_of_entries(purpose.done(report.ledger), report.log_name))
@@ -80,10 +81,14 @@ def replay(
     return _tell(report, purpose, invocation)
 
 
-def _describe(plan: Plan, invocation: Invocation) -> int:
+def _show(turn: Pass, invocation: Invocation, render: Render | None) -> int:
     """Name what would be sent; that it can be sent is known by then."""
-    for action in plan.sends:
-        invocation.write([f"{action.request_id}  {action.path}: {action.reason}\n"])
+    from franc_gitops.pipeline.rows import rows_of_entries
+
+    plan = turn.plan()
+    lines = (f"{a.request_id}  {a.path}: {a.reason}\n" for a in plan.sends)
+    rows = rows_of_entries((a.entry for a in plan.sends if a.entry), turn.identity.name)
+    invocation.write(render(list(rows), invocation.look()) if render else lines)
     invocation.say(f"replay: would send {_size(plan)} again")
     return Exit.OK
 
@@ -103,12 +108,10 @@ def _ask(plan: Plan, *, yes: bool) -> None:
 
 def _tell(report: Report, purpose: Replay, invocation: Invocation) -> int:
     """Say how it went, and what is missing."""
-    done = len(purpose.done(report.ledger))
-    if report.failure is not None:
-        failure = report.failure
-        hint = "franc-gitops status -v shows where the events now are; send the others again"
-        invocation.fail(failure.message, hint=hint, code=failure.code)
-    left = purpose.left(report.ledger)
-    also = f", {left} not" if left else ""
+    done, left = len(purpose.done(report.ledger)), purpose.left(report.ledger)
+    if failure := report.failure:
+        hint = f"send these again: franc-gitops replay {' '.join(left[:_NAMED])}"
+        invocation.fail(failure.message, hint=hint if left else failure.hint, code=failure.code)
+    also = f", {len(left)} not" if left else ""
     invocation.say(f"replay: {count(done, 'request')} sent again{also}")
     return report.failure.exit_code if report.failure else Exit.OK

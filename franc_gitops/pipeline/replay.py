@@ -60,9 +60,9 @@ class Replay:
         found = (ledger.get(request_id) for request_id in self._first if request_id not in waiting)
         return [entry for entry in found if entry is not None]
 
-    def left(self, ledger: Ledger) -> int:
-        """Count the requests whose events are not out once more."""
-        return len(self._waiting(ledger))
+    def left(self, ledger: Ledger) -> list[str]:
+        """Name the requests whose events are not out once more, as far as is known."""
+        return [entry.request_id for entry in self._waiting(ledger)]
 
     def _waiting(self, ledger: Ledger) -> list[LedgerEntry]:
         found = ((first, ledger.get(first.request_id)) for first in self._first.values())
