@@ -11,11 +11,11 @@ RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && /opt/franc-gitops/bin/python -m pip install --no-cache-dir /wheels/franc_gitops-*.whl
 
 FROM python:${PYTHON}-slim
-# git reads the requests and pushes the status files, over https or ssh; the base image's release
-# decides the versions.
+# git reads the requests and pushes the status files, over https or ssh; tzdata knows the time zones
+# of a freeze. The base image's release decides the versions.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
+    && apt-get install --yes --no-install-recommends ca-certificates git openssh-client tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && git config --system --add safe.directory '*' \
     && useradd --uid 10001 --create-home franc

@@ -80,7 +80,7 @@ def open_requests(
 ) -> Iterator[OpenRequest]:
     """Give what is open once the actions are carried out, except for those of `held` files.
 
-    Of what is to be published that is at least all that makes one of the `claims`.
+    Of what is to be published, only what makes one of the `claims` is given.
     What an action publishes takes the place of what is published; a cancellation withdraws it.
     A request that is held because of its own edit (FRN401, 402, 405) claims nothing new.
     """

@@ -86,7 +86,7 @@ def _hold_each_other(
         found += list(_too_large([a for a in actions if a.path not in bad], found, situation))
         if not situation.tracks or _bad(found) <= held:
             return actions, found
-        held = _bad(found)
+        held |= _bad(found)
 
 
 def _claiming(
