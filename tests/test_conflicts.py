@@ -392,6 +392,17 @@ def test_offline_the_status_files_tell_what_is_finished(tmp_path: Path) -> None:
     assert project.run("plan", "--offline", "--set", "write_back=off").returncode == 0
 
 
+def test_what_is_adopted_was_carried_out_and_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Years of requests touch the same things; nothing is sent, so no freeze holds it."""
+    freeze = "[{reason: x, from: 2020-01-01T00:00:00Z, until: 2999-01-01T00:00:00Z}]"
+    project = new_project(tmp_path / "work", {"FRANC_FREEZE": freeze})
+    project.clone.commit({"requests/a.yaml": pop(1), "requests/b.yaml": pop(2)})
+    done = project.run("adopt", "--all", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "2 requests adopted, nothing sent" in done.stderr
+    assert project.run("plan").stdout == ""
+
+
 def test_a_scheduled_request_claims_and_a_wrongly_edited_one_does_not(team: Repository) -> None:
     late = pop(1, more="not_before: 2999-01-01T00:00:00Z\n")
     assert len(found(team.publish({"a": late, "b": pop(2)}))) == 2
