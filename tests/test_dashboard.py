@@ -328,6 +328,20 @@ def test_a_daemon_that_goes_away_is_noticed_and_one_that_comes_back_too(
             expect(section(page, "Completed")).to_contain_text("CHG-2024-000040")
 
 
+def test_who_gives_the_token_as_the_password_sees_everything_live(
+    station: Station, browser: Browser
+) -> None:
+    token = "0123456789abcdef"
+    station.go()
+    with station.serve(token=token) as address:
+        look = {"http_credentials": {"username": "me", "password": token}}
+        with visiting(browser, address, **look) as visitor:
+            page = visitor.go()
+            station.project.add(range(50, 51))
+            station.go()
+            expect(section(page, "Completed")).to_contain_text("CHG-2024-000050")
+
+
 def test_everything_can_be_read_without_scripts(
     station: Station, browser: Browser, address: str
 ) -> None:

@@ -89,7 +89,7 @@ def _listen(address: str, warn: Callable[[str], None]) -> socket.socket | None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = (error.strerror or str(error)).partition(" (while")[0]
         if not address:
             warn(f"no HTTP: {DEFAULT_ADDRESS} cannot be used ({why}); choose one with --http")
             return None

@@ -89,6 +89,7 @@ class Register:
         self._group_of: dict[str, _Group] = {}
         self._by_path: dict[str, tuple[Unsettled, ...]] = {}
         self._by_key: dict[str, Unsettled] = {}
+        self._sorted: tuple[Unsettled, ...] | None = None
         self._read_by_now: dict[str, str] = {}  # path of a file that could not be -> request_id
         self._ledger: Ledger | None = None
         self._version = 0
@@ -111,6 +112,7 @@ class Register:
             for key in changed:
                 self._by_key.pop(key, None)
             self._by_path.update(found)
+            self._sorted = None
             for rows in found.values():
                 self._by_key.update((row.key, row) for row in rows)
                 changed.update((row.key, None) for row in rows)
@@ -178,10 +180,13 @@ class Register:
         with self._lock:
             return {standing: group.size for standing, group in self._groups.items() if group.size}
 
-    def unsettled(self) -> list[Unsettled]:
+    def unsettled(self) -> tuple[Unsettled, ...]:
         """Give what is held, pending or orphaned, by path."""
         with self._lock:
-            return [row for path in sorted(self._by_path) for row in self._by_path[path]]
+            if self._sorted is None:
+                rows = (row for path in sorted(self._by_path) for row in self._by_path[path])
+                self._sorted = tuple(rows)
+            return self._sorted
 
     def pending(self) -> tuple[int, float | None]:
         """Give how many requests wait to be sent, and since when the oldest one does."""

@@ -78,6 +78,7 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) location.replace(answer.url);
     else if (answer.ok || answer.status === 404) show(await answer.text());
+    else setTimeout(refresh, 1000);
   } catch {
     say("lost", "Lost");
   } finally {
