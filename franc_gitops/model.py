@@ -186,6 +186,17 @@ class Lineage(NamedTuple):
     time: datetime = UNKNOWN_PROVENANCE.time
 
 
+class Made(NamedTuple):
+    """Who made a commit: `Name <email>` and UTC time of each; whether it carries a signature."""
+
+    author: str
+    authored: str
+    committer: str
+    committed: str
+    subject: str
+    is_signed: bool
+
+
 class Trust(StrEnum):
     """What the signature of a commit is worth, held against the keys that are trusted."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from franc_gitops.audit.evidence import Collector
     from franc_gitops.audit.verify import Auditor
     from franc_gitops.eventlogs import EventLog
     from franc_gitops.eventlogs.kafka.probes import KafkaProbes
@@ -390,6 +391,16 @@ def open_auditor(settings: Settings, choices: Choices, turn: Pass) -> Auditor:
 
     folder = open_status_reader(settings, choices)
     return Auditor(turn, settings.requests_dir, settings.status_dir, folder)
+
+
+def open_collector(settings: Settings, choices: Choices, turn: Pass) -> Collector:
+    """Give what collects the evidence of changes; commits are known where there is git."""
+    from franc_gitops.audit.evidence import Collector
+    from franc_gitops.repositories.git import is_git_repository
+    from franc_gitops.repositories.git.past import Past
+
+    has_git = not choices.worktree and is_git_repository(settings.root)
+    return Collector(turn, Past(settings.root) if has_git else None)
 
 
 def open_topics(settings: Settings) -> KafkaTopics:

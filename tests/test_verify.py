@@ -532,6 +532,12 @@ def with_header(name: str, value: str) -> Callable[[str], str]:
 CHANGES: dict[str, tuple[int, str, Callable[[Any], Any], str]] = {
     "another place": (0, "value", lambda v: v.replace(b"New York", b"Newark  "), "its content"),
     "another user": (0, "value", lambda v: v.replace(b"planner1", b"planner2"), "its content"),
+    "another user of the status": (
+        1,
+        "value",
+        lambda v: v.replace(b"planner1", b"planner2"),
+        "its user_id is not that of the other events",
+    ),
     "no event": (0, "value", lambda _: b"hello", "no event in our form"),
     "empty": (0, "value", lambda _: b"", "no event in our form"),
     "a field more": (0, "value", lambda v: v[:-1] + b',"more":1}', "its content"),
@@ -596,6 +602,25 @@ def spoiled(chance: random.Random, kept: list[bytes], value: bytes) -> bytes:
 
 def restored(kept: list[bytes], _spoiled: bytes) -> bytes:
     return kept[0]
+
+
+def test_a_user_that_was_taken_from_the_commit_must_be_its_author(project: Project) -> None:
+    """It is no part of what was asked for, so no digest holds it."""
+    project.settings["FRANC_USER_ID_FROM"] = "author"
+    project.clone.commit({"requests/a.yaml": POP.format(number="CHG-2024-000001", name=1)})
+    publish(project)
+    assert found(project) == []
+    for number in range(3):
+        change_event(
+            project,
+            "pop_CHG-2024-000001",
+            "value",
+            lambda value: value.replace(b"Ada Lovelace", b"Eve Lovelace"),
+            number,
+        )
+    (problem,) = audit(project).problems
+    assert (problem.path, problem.code) == ("requests/a.yaml", "FRN522")
+    assert "user_id 'Eve Lovelace <ada@example.com>' is neither asked for" in problem.message
 
 
 def test_events_in_each_others_place_are_found(published: Project) -> None:

@@ -18,11 +18,12 @@ from franc_gitops.ledger import decode
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from franc_gitops.audit.facts import Told
     from franc_gitops.eventlogs import EventLog, Record
     from franc_gitops.ledger import Ledger, SentEvent
-    from franc_gitops.model import Problem
+    from franc_gitops.model import Problem, Provenance
 
 Place = tuple[str, int]
 _ROW = struct.Struct(">QIB12s")
@@ -33,15 +34,21 @@ _STEP = 500
 
 @dataclass
 class EventAudit:
-    """Compares the events of a ledger; `progress` is told how many more were looked at."""
+    """Compares the events of a ledger; `progress` is told how many more were looked at.
+
+    `describe` gives the authors of commits, as `RequestRepository.describe`.
+    """
 
     ledger: Ledger
     log: EventLog
+    describe: Callable[[Collection[str]], Mapping[str, Provenance]]
     progress: Callable[[int], None] = lambda _: None
     count: int = 0
     removed: Counter[str] = field(default_factory=Counter)
     """How many events of each topic retention has removed."""
     _owners: list[str] = field(default_factory=list)
+    _users: dict[int, str] = field(default_factory=dict)
+    _authors: dict[tuple[str, str], int] = field(default_factory=dict)
     _wrong: dict[tuple[str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self, request_ids: Iterable[str] | None = None) -> list[Problem]:
@@ -55,6 +62,7 @@ class EventAudit:
             if not number % _STEP:
                 self.progress(_STEP)
         self.progress(self.count % _STEP)
+        self._check_authors()
         return [*self._problems(), *self._removals()]
 
     def _lay_out(self) -> dict[Place, list[bytes]]:
@@ -91,11 +99,30 @@ class EventAudit:
                 event, _ = self._expected(answer, number)
                 self._wrong["FRN520", number].append(f"{_name(event)} {_place(answer)}")
             return
-        found = told(answer, Known(known))
-        if not any(facts.fingerprint() == fingerprint for facts in found):
-            event, facts = self._expected(answer, number)
-            why = _difference(facts, list(told(answer, Known(known))))
+        for each in told(answer, Known(known)):
+            if each.facts.fingerprint() == fingerprint:
+                self._meet_user(each, number, Known(known), answer)
+                return
+        event, facts = self._expected(answer, number)
+        why = _difference(facts, list(told(answer, Known(known))))
+        self._wrong["FRN522", number].append(f"{_name(event)} {_place(answer)}: {why}")
+
+    def _meet_user(self, each: Told, number: int, known: Known, answer: Record) -> None:
+        """Hold users against each other: the ledger knows none, all of a publication have one."""
+        if known is Known.ALL and self._users.setdefault(number, each.user) != each.user:
+            event, _ = self._expected(answer, number)
+            why = "its user_id is not that of the other events"
             self._wrong["FRN522", number].append(f"{_name(event)} {_place(answer)}: {why}")
+        if each.is_author:
+            self._authors.setdefault((each.commit, each.user), number)
+
+    def _check_authors(self) -> None:
+        """Find users that must be the author of a commit and are not, if it is at hand."""
+        made = self.describe({commit for commit, _ in self._authors})
+        for (commit, user), number in self._authors.items():
+            if commit in made and made[commit].author != user:
+                text = f"user_id {user!r} is neither asked for nor the author of {commit[:12]}"
+                self._wrong["FRN522", number].append(text)
 
     def _expected(self, answer: Record | NoRecord, number: int) -> tuple[SentEvent, Facts]:
         place = (answer.topic, answer.partition, answer.offset)
@@ -149,11 +176,11 @@ def _place(answer: Record | NoRecord) -> str:
     return f"{answer.topic} {answer.partition}@{answer.offset}"
 
 
-def _difference(facts: Facts, found: list[Facts]) -> str:
+def _difference(facts: Facts, found: list[Told]) -> str:
     """Name the first thing that is different."""
     if not found:
         return "it is no event in our form, or its headers contradict its body"
-    for name, wanted, is_there in zip(Facts._fields, facts, found[0], strict=True):
+    for name, wanted, is_there in zip(Facts._fields, facts, found[0].facts, strict=True):
         if wanted != is_there:
             if name == "content":
                 return "its content is another one"

@@ -67,6 +67,20 @@ class Facts(NamedTuple):
         return blake2b("\0".join(self).encode(errors="replace"), digest_size=12).digest()
 
 
+class Told(NamedTuple):
+    """What a record says: facts that the ledger may know, and the user, whom it does not know.
+
+    `is_author` tells that the user is no part of what was asked for: then it is the author of
+    the commit.
+    """
+
+    facts: Facts
+    user: str
+    commit: str
+    is_author: bool
+
+
+_NOTHING = (("", False),)
 _COMPARABLE = {Known.IDENTITY: 5, Known.CONTENT: 6, Known.ALL: 9}
 """So many of the facts can be compared."""
 
@@ -131,10 +145,11 @@ def _own_request_id(entry: LedgerEntry, event_type: str) -> str:
 # --- what a record says -------------------------------------------------------------------------
 
 
-def told(record: Record, known: Known) -> Iterator[Facts]:
+def told(record: Record, known: Known) -> Iterator[Told]:
     """Give what a record says, as far as it can be compared; nothing if it is no event of ours.
 
-    Twice where `user_id` may be the commit's author: that is not part of what was asked for.
+    Twice where it names a user, who may be the commit's author: then that is no part of what
+    was asked for, and is to be compared with git.
     """
     body = _BODY(record.value)
     if body is None:
@@ -146,19 +161,23 @@ def told(record: Record, known: Known) -> Iterator[Facts]:
     if not _agree(texts, headers, record.key.decode(errors="replace")):
         return
     event_id, event_type, change_number, request_id, timestamp, user, _, own = texts
-    contents = _contents(event_type, request_id, user, own) if known else ("",)
-    for content in contents:
-        yield Facts(
+    commit, path, revision = (
+        headers.get(name, "") for name in ("ce_commit", "ce_subject", "ce_revision")
+    )
+    name = _unquoted(user)
+    for content, is_author in _contents(event_type, request_id, name, own) if known else _NOTHING:
+        facts = Facts(
             event_id,
             event_type,
             change_number,
             request_id,
             timestamp,
             content,
-            headers.get("ce_commit", ""),
-            headers.get("ce_subject", ""),
-            headers.get("ce_revision", ""),
-        ).only(known)
+            commit,
+            path,
+            revision,
+        )
+        yield Told(facts.only(known), name, commit, is_author)
 
 
 def _agree(texts: list[str], headers: dict[str, str], key: str) -> bool:
@@ -178,18 +197,18 @@ def _agree(texts: list[str], headers: dict[str, str], key: str) -> bool:
     )
 
 
-def _contents(event_type: str, request_id: str, user: str, own: str) -> Iterator[str]:
+def _contents(event_type: str, request_id: str, name: str, own: str) -> Iterator[tuple[str, bool]]:
+    """Give what was asked for or told; and whether the user in it must be the author."""
     if event_type in events.TASK_TOPICS:
-        yield own
+        yield own, False
         return
     try:
         stem = request_id.removeprefix(kinds.by_type(event_type).request_prefix)
     except KeyError:
         return
-    name = _unquoted(user)
-    yield request_digest(event_type, stem, name, own)
+    yield request_digest(event_type, stem, name, own), False
     if name:
-        yield request_digest(event_type, stem, None, own)
+        yield request_digest(event_type, stem, None, own), True
 
 
 def _unquoted(text: str) -> str:

@@ -85,7 +85,9 @@ class Auditor:
         )
         if self.folder is not None:
             status.run(self.turn.projection(plan))
-        events = EventAudit(ledger, self.turn.publisher.log, steps.done)
+        events = EventAudit(
+            ledger, self.turn.publisher.log, self.turn.repository.describe, steps.done
+        )
         problems = [*plan.problems, *status.problems, *self._lost(status), *events.run()]
         problems += self._unpinned()
         problems.sort(key=lambda found: found.sort_key)

@@ -25,6 +25,7 @@ VERBS = (
     "status",
     "events",
     "verify",
+    "evidence",
     "topics",
     "doctor",
     "config",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from franc_gitops.audit.evidence import Evidence
     from franc_gitops.model import Event, Written
     from franc_gitops.pipeline.actions import Action
     from franc_gitops.pipeline.review import Review
@@ -168,6 +169,15 @@ def edits(rows: Iterable[Mapping[str, object]], _look: Look) -> Iterator[str]:
     """Show what `cancel` wrote into which request."""
     yield "["
     yield from _list(rows)
+    yield "]\n"
+
+
+def evidence(bundles: Iterable[Evidence], _look: Look) -> Iterator[str]:
+    """Show all that is known of some changes, as a list."""
+    from franc_gitops.reports.bundle import data
+
+    yield "["
+    yield from _list(map(data, bundles))
     yield "]\n"
 
 

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.reports import NOTHING, count
 from franc_gitops.reports.annotations import annotate, in_words
+from franc_gitops.reports.bundle import page
 from franc_gitops.reports.markup import Section, code, fenced, fit, html_code, row, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from franc_gitops.audit.evidence import Evidence
     from franc_gitops.errors import FrancError
     from franc_gitops.model import Event, Problem
     from franc_gitops.pipeline.actions import Action, Plan
@@ -79,6 +81,13 @@ def report(done: Done, look: Look) -> Iterator[str]:
         Section("\n", len(sent), lambda at: _sent(row_of_report(sent[at], report)), _left_out),
     ]
     yield from fit(_report_head(done), sections, "franc-gitops status -o json", look.room)
+
+
+def evidence(bundles: Iterable[Evidence], _look: Look) -> Iterator[str]:
+    """Show all that is known of some changes, however long it is."""
+    for number, bundle in enumerate(bundles):
+        yield "\n" if number else ""
+        yield from page(bundle)
 
 
 # --- headings -------------------------------------------------------------------------------
