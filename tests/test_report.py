@@ -20,11 +20,11 @@ from franc_gitops.reports import Done, Look, renderer
 from tests.support.schedule import ScheduledClock, make_request, make_situation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from franc_gitops.ledger import Ledger
-    from franc_gitops.model import Provenance, Snapshot, SourceFile, Validated
+    from franc_gitops.model import Problem, Provenance, Snapshot, SourceFile, Validated
     from franc_gitops.pipeline.actions import Plan
 
 REQUESTS = tuple(make_request(number) for number in (1, 2, 3))
@@ -96,6 +96,10 @@ class FailingStatus:
     def snapshot(self) -> Snapshot:
         """Give the files."""
         return replace(self.listed, find_uncommitted=self._fail)
+
+    def read(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes | Problem]]:
+        """Have nothing to read."""
+        return iter([(file, b"") for file in files])
 
     def provenance(self, snapshot: Snapshot, paths: Iterable[str]) -> dict[str, Provenance]:
         """Know of no commit."""
