@@ -37,8 +37,8 @@ OPEN_LABELS = {"topic", "code", "route", "trigger", "outcome", "version", "le"}
 
 
 @pytest.fixture(scope="module")
-def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[str]]]:
-    """Sample name -> label -> values, from a scrape of a daemon to which everything happened."""
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a scraper reads from a daemon to which everything happened."""
     project = new_project(tmp_path_factory.mktemp("deploy"))
     project.add(range(1))
     project.clone.commit({"requests/bad.yaml": "type: nonsense\n"})
@@ -47,9 +47,14 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set
         station.board.count(Count.WAKE_UPS, "timer")
         ask(address, "/hooks/push", method="POST")
         ask(address, "/livez")
-        text = ask(address, "/metrics").text
+        return ask(address, "/metrics").text
+
+
+@pytest.fixture(scope="module")
+def exposed(scraped: str) -> dict[str, dict[str, set[str]]]:
+    """Sample name -> label -> values."""
     found: dict[str, dict[str, set[str]]] = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(scraped):
         for sample in family.samples:
             labels = found.setdefault(sample.name, {})
             for label, value in sample.labels.items():
@@ -152,14 +157,24 @@ def test_every_alert_is_shown_to_fire() -> None:
     assert fired == {rule["alert"] for rule in rules() if "alert" in rule}
 
 
-@pytest.mark.parametrize("command", [["check", "rules", RULES], ["test", "rules", RULE_TESTS]])
-def test_prometheus_itself_takes_the_rules(command: list[str]) -> None:
+def promtool(*arguments: str | Path, given: str = "") -> None:
     cached = REPOSITORY / ".cache" / "promtool" / "usr" / "bin" / "promtool"
-    promtool = shutil.which("promtool") or shutil.which(cached)
-    if promtool is None:
+    program = shutil.which("promtool") or shutil.which(cached)
+    if program is None:
         pytest.fail("no promtool: `make operations` brings it or says what to install")
-    done = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(
+        [program, *arguments], input=given, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [["check", "rules", RULES], ["test", "rules", RULE_TESTS]])
+def test_prometheus_itself_takes_the_rules(command: list[str | Path]) -> None:
+    promtool(*command)
+
+
+def test_prometheus_itself_finds_no_fault_with_the_metrics(scraped: str) -> None:
+    promtool("check", "metrics", given=scraped)
 
 
 def test_the_dashboard_can_be_imported() -> None:

@@ -91,7 +91,7 @@ class Board:
         self._last: Turn | None = None
         self._commit = self._log = ""
         self._pending: tuple[int, float | None] = (0, None)
-        self._standing_problems: frozenset[tuple[str, str, int, int]] = frozenset()
+        self._standing_problems: frozenset[tuple[str, str, int, int, str]] = frozenset()
         self._history = History()
         self._recent: deque[Published] = deque(maxlen=_RECENT)
         self._tally = _Tally()
@@ -287,7 +287,7 @@ class Board:
             Published(action.request_id, action.path, now)
             for action in list(report.published.values())[-_RECENT:]
         )
-        found = {(p.path, p.code, p.line, p.column) for p in report.plan.problems}
+        found = {(p.path, p.code, p.line, p.column, p.field) for p in report.plan.problems}
         self._tally.problems.update(code for _, code, *_ in found - self._standing_problems)
         others = () if paths is None else (p for p in self._standing_problems if p[0] not in paths)
         self._standing_problems = frozenset((*found, *others))
