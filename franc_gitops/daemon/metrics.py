@@ -224,8 +224,3 @@ def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Give the metrics in the form that an Accept header asks for, and its media type."""
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
-
-
-def names(families: Iterable[Metric]) -> set[str]:
-    """Give the names of all samples, as a query may use them."""
-    return {sample.name for family in families for sample in family.samples}

@@ -53,8 +53,8 @@ def _web_address(remote: str) -> str:
         place = host + (port or "" if scheme.startswith("http") else "")
     else:
         short = _SCP(remote)
-        if not short:
-            return ""
+        if not short or not ("@" in remote or "." in short[1]):
+            return ""  # a folder, also one on a drive of Windows
         (place, path), kept = short.groups(), "https"
     path = path.removesuffix("/").removesuffix(".git").strip("/")
     return f"{kept}://{place}/{quote(path, safe='/~')}"
