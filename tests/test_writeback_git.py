@@ -336,20 +336,36 @@ def test_a_late_publisher_of_an_older_commit_rolls_nothing_back(host: Host, site
 def test_a_late_publisher_that_read_an_older_ledger_rolls_nothing_back(
     host: Host, site: Site
 ) -> None:
-    """Of the same requests: the record that it read was replaced before it came to push."""
+    """Of the same requests: after it had published, and read, another record was replaced."""
     site.publish()
+    site.pull()
+    site.order(2)
     other = host.clone("other")
 
     def meanwhile() -> None:
         move_events(site.cluster, 77)
         check_pushed(other.publish(), host)
 
-    site.clone.git("fetch", "--quiet", "origin")
-    site.clone.git("reset", "--quiet", "--hard", "origin/main")
     report = publish_late(site, meanwhile)
     assert report.failure is None
+    assert len(report.published) == 1
     assert "offset: 77" in host.status(1)
-    assert report.written == Written(unchanged=1)
+    assert report.written == Written(unchanged=2)
+
+
+def test_commits_that_were_taken_back_meanwhile_do_not_come_back(host: Host, site: Site) -> None:
+    """A push that only looks for a fast-forward would bring them back with it."""
+    old = host.main
+    site.order(2)
+    with site.open() as turn:
+        branch = meddle(
+            turn, before_add=lambda: host.bare.git("update-ref", "refs/heads/main", old)
+        )
+        commit = check_pushed(turn.run(), host)
+    assert branch.tries == 2
+    assert host.parents(commit) == [old]
+    assert host.files(folder="requests") == [f"requests/{path_of(1)}"]
+    assert host.files() == [PINS, STATUS]
 
 
 def test_what_a_hanging_transaction_hides_is_not_rolled_back(host: Host, site: Site) -> None:
