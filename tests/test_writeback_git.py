@@ -6,6 +6,8 @@ import os
 import resource
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -758,6 +760,60 @@ def test_a_branch_that_pins_another_ledger_keeps_its_pin(host: Host, site: Site)
 
 
 # --- push: many at once ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("clones", "rounds"),
+    [
+        (4, 2),
+        pytest.param(20, 3, marks=pytest.mark.proof),
+        pytest.param(50, 2, marks=pytest.mark.proof),
+    ],
+)
+def test_many_clones_that_push_at_once_lose_nothing_and_roll_nothing_back(
+    host: Host, site: Site, tmp_path: Path, clones: int, rounds: int
+) -> None:
+    """Each in a process and a clone of its own; every commit of the branch is looked at."""
+    start = host.main
+    (tmp_path / "ledger").mkdir()
+    numbers = [f"{number:02d}" for number in range(clones)]
+    pushers = [start_pusher(host, tmp_path / "ledger", number, rounds) for number in numbers]
+    for pusher in pushers:
+        assert pusher.stdout
+        assert pusher.stdout.readline() == "ready\n"
+    for pusher in pushers:
+        assert pusher.stdin
+        pusher.stdin.write("go\n")
+        pusher.stdin.flush()
+    for pusher in pushers:
+        _, errors = pusher.communicate(timeout=600)
+        assert pusher.returncode == 0, errors
+    assert versions_at(host, host.main) == dict.fromkeys(numbers, rounds)
+    seen: dict[str, int] = {}
+    for commit in host.bare.git("rev-list", "--reverse", f"{start}..main").splitlines():
+        assert len(host.parents(commit)) == 1
+        assert all(path.startswith("status/") for path in host.changed(commit))
+        now = versions_at(host, commit)
+        assert all(now[number] >= version for number, version in seen.items())
+        seen = now
+
+
+def start_pusher(host: Host, ledger: Path, number: str, rounds: int) -> subprocess.Popen[str]:
+    clone = host.clone(f"clone-{number}", "--depth=1")
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.pusher", clone.root, ledger, number, str(rounds)],
+        env=environment(PYTHONPATH=os.getcwd()),  # noqa: PTH109
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def versions_at(host: Host, commit: str) -> dict[str, int]:
+    lines = host.bare.git("grep", "^version: ", commit, "--", "status").splitlines()
+    pairs = [line.removeprefix(f"{commit}:status/").split(".yaml:version: ") for line in lines]
+    return {number: int(version) for number, version in pairs}
 
 
 def test_a_branch_that_never_stands_still_is_given_up_in_time(host: Host, site: Site) -> None:
