@@ -17,7 +17,7 @@ from franc_gitops.status_blobs import StatusBlobs
 from franc_gitops.status_files import is_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from franc_gitops.model import Pin, Written
@@ -70,12 +70,25 @@ class StatusFolder:
         self._content = Content({}, {})
 
     def compare(
-        self, commit: str, projection: Projection, pins: Sequence[Pin], draft: Draft
+        self,
+        commit: str,
+        projection: Projection,
+        pins: Sequence[Pin],
+        draft: Draft,
+        gone: Sequence[str] | None = None,
     ) -> Changes:
-        """Find what a commit lacks, and store it in the draft."""
+        """Find what a commit lacks, and store it in the draft.
+
+        Only status files of the request files in `gone` are removed, if it is given: the
+        projection then is of a few request files only.
+        """
         cache = self._cache = self._cache or StatusBlobs(self._state)
-        comparison = _Comparison(self.name, self._look(commit), self._commits, cache, draft)
-        comparison.remove_strays(self._below, projection.keep)
+        content = self._look(commit)
+        comparison = _Comparison(self.name, content, self._commits, cache, draft)
+        keep = projection.keep
+        paths = content.files if gone is None else [path.removeprefix(self._below) for path in gone]
+        strays = [path for path in paths if not keep(self._below + path)]
+        comparison.remove(strays, self._below)
         for status in projection:
             comparison.write(status.path.removeprefix(self._below), status)
         comparison.write_pins(pins)
@@ -127,19 +140,19 @@ class _Comparison:
         self._cache = cache
         self._draft = draft
 
-    def remove_strays(self, below: str, keep: Callable[[str], bool]) -> None:
+    def remove(self, strays: Iterable[str], below: str) -> None:
         """Remove status files without a request file; leave what is not ours alone."""
-        strays = [
-            path
-            for path in self._content.files
-            if path.endswith(_SUFFIXES) and not keep(below + path) and path != pins_file.FILE_NAME
-        ]
+        strays = [path for path in strays if self._may_be_ours(path)]
         blobs = [self._content.files[path] for path in strays]
         texts = self._commits.read(blobs, _BEGINNING_BYTES) if strays else ()
         for path, text in zip(strays, texts, strict=True):
             if text is not None and is_of(text, below + path):
                 self._change(path, None, text)
                 self.changes.removed += 1
+
+    def _may_be_ours(self, path: str) -> bool:
+        is_there = path in self._content.files and path.endswith(_SUFFIXES)
+        return is_there and path != pins_file.FILE_NAME
 
     def write(self, path: str, status: StatusFile) -> None:
         """Add a status file, unless the commit is known or found to have it."""

@@ -143,6 +143,19 @@ class PartialWriteBack(WriteBack, Protocol):
         ...
 
 
+@runtime_checkable
+class PartialCommits(WriteBack, Protocol):
+    """One that commits, and can look at a few status files alone."""
+
+    def part(self, wanted: Projection, gone: Sequence[str], /) -> Written:
+        """Commit these status files, without those of request files that are gone.
+
+        Looks at all of them after all where the branch is not as it was known to be. Raises
+        WriteBackFailed.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a pass did; `failure` is what went wrong after the plan was made, if anything.
@@ -436,12 +449,14 @@ class Pass:
 
     def _write_part(self, report: Report, part: Part) -> Report:
         """Write the status files of a part, if this write-back can; the next run over all does."""
-        if not isinstance(self.write_back, PartialWriteBack):
-            return report
         wanted = _Projection(self, report.plan, report.unsent, is_exact=True)
         gone = [path for path in part.paths if not wanted.keep(path)]
         try:
-            return replace(report, written=self.write_back.some(wanted, gone))
+            if isinstance(self.write_back, PartialWriteBack):
+                return replace(report, written=self.write_back.some(wanted, gone))
+            if isinstance(self.write_back, PartialCommits):
+                return replace(report, written=self.write_back.part(wanted, gone))
+            return report
         except WriteBackFailed as error:
             return replace(report, written=error.written, failure=report.failure or error)
 

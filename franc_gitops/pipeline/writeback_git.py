@@ -12,7 +12,7 @@ tip's own requests, with all of the ledger that is committed by then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,6 +45,15 @@ class CommitStyle:
 
     author: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be committed; `gone` is given where it is about a few request files only."""
+
+    wanted: Projection
+    pins: Sequence[Pin] = ()
+    gone: Sequence[str] | None = None
 
 
 @dataclass
@@ -94,9 +103,16 @@ class GitWriteBack:
     ) -> Written:
         """Commit what has changed; nothing to commit is no commit."""
         del keep, note  # the projection has its own
+        return self._commit(_Task(wanted, pins))
+
+    def part(self, wanted: Projection, gone: Sequence[str]) -> Written:
+        """Commit what has changed of a few status files."""
+        return self._commit(_Task(wanted, gone=gone))
+
+    def _commit(self, task: _Task) -> Written:
         self._deadline = Deadline(self.clock, self.patience)
         try:
-            return self._write(wanted, pins)
+            return self._add_or_divert(task)
         except WriteBackFailed:
             raise
         except FrancError as error:  # the events are out: whatever it is, it is this that failed
@@ -106,11 +122,11 @@ class GitWriteBack:
                 code="FRN606",
             ) from error
 
-    def _write(self, wanted: Projection, pins: Sequence[Pin]) -> Written:
+    def _add_or_divert(self, task: _Task) -> Written:
         try:
-            return self._again_if_moved(partial(self._add, wanted, pins))
+            return self._again_if_moved(partial(self._add, task))
         except BranchRefused as refusal:
-            return self._divert(wanted, pins, str(refusal))
+            return self._divert(task, str(refusal))
 
     def _again_if_moved(self, attempt: Callable[[], T]) -> T:
         """Try until nobody else moves the branch meanwhile, with jitter between two tries."""
@@ -138,16 +154,15 @@ class GitWriteBack:
 
     # --- one try ------------------------------------------------------------------------------
 
-    def _add(self, wanted: Projection, pins: Sequence[Pin]) -> Written:
+    def _add(self, task: _Task) -> Written:
         """Add to the branch what it lacks."""
         tip = self._tip()
         with self.commits.draft() as draft:
-            changes, projection = self._compare(wanted, tip, pins, draft)
-            if self.files:
-                self.files(projection, projection.keep, changes.pins)
+            task, changes = self._compare(task, tip, draft)
+            self._write_files(task)
             if not changes.blobs:
                 return self._done(changes)
-            new = self._new_commit(tip, [tip], changes, projection)
+            new = self._new_commit(tip, [tip], changes, task.wanted)
             commit = draft.commit(new)
         self.branch.add(new, commit, tip, self._deadline)
         self.folder.remember(commit, changes)
@@ -163,17 +178,24 @@ class GitWriteBack:
             )
         return tip
 
-    def _compare(
-        self, wanted: Projection, tip: str, pins: Sequence[Pin], draft: Draft
-    ) -> tuple[Changes, Projection]:
+    def _compare(self, task: _Task, tip: str, draft: Draft) -> tuple[_Task, Changes]:
         """Find what the tip lacks, of a projection that is not older than the tip."""
-        pins = self._join_pins(wanted.commit, tip, pins)
+        wanted = task.wanted
+        pins = self._join_pins(wanted.commit, tip, task.pins)
         if self._is_known(wanted.commit, tip):
-            changes = self.folder.compare(tip, wanted, pins, draft)
+            task = replace(task, pins=pins)
+            changes = self.folder.compare(tip, wanted, pins, draft, task.gone)
             if wanted.is_exact or not changes.blobs:
-                return changes, wanted
-        projection = wanted.at(tip)
-        return self.folder.compare(tip, projection, pins, draft), projection
+                return task, changes
+        task = _Task(wanted.at(tip), pins)
+        return task, self.folder.compare(tip, task.wanted, pins, draft)
+
+    def _write_files(self, task: _Task) -> None:
+        """Write the same into the work tree, if that is to be done."""
+        if self.files and task.gone is not None:
+            self.files.some(task.wanted, task.gone)
+        elif self.files:
+            self.files(task.wanted, task.wanted.keep, task.pins)
 
     def _is_known(self, commit: str, tip: str) -> bool:
         """Tell whether the tip holds nothing that the pass did not see before it began."""
@@ -225,13 +247,12 @@ class GitWriteBack:
 
     # --- the branch refuses -------------------------------------------------------------------
 
-    def _divert(self, wanted: Projection, pins: Sequence[Pin], refusal: str) -> Written:
+    def _divert(self, task: _Task, refusal: str) -> Written:
         """Leave the commit where it is allowed to be, and say that it is not where it belongs."""
         if self.fallback is None:
             raise self._refused(refusal, "", None)
         try:
-            attempt = partial(self._add_to_fallback, self.fallback, wanted, pins)
-            written = self._again_if_moved(attempt)
+            written = self._again_if_moved(partial(self._add_to_fallback, self.fallback, task))
         except BranchRefused as again:
             raise self._refused(refusal, f"; {self.fallback.name} too: {again}", None) from again
         if not written.commit:
@@ -246,22 +267,19 @@ class GitWriteBack:
             written=written,
         )
 
-    def _add_to_fallback(
-        self, fallback: Branch, wanted: Projection, pins: Sequence[Pin]
-    ) -> Written:
+    def _add_to_fallback(self, fallback: Branch, task: _Task) -> Written:
         """Bring the fallback to the branch's tip and the status files that belong there.
 
         It goes on from both, so it is never forced and never in the way, however old it is.
         """
         tip, old = self._tip(), fallback.tip(self._deadline)
+        if old or task.gone is not None:
+            task = _Task(task.wanted.at(tip), self._join_pins(task.wanted.commit, tip, task.pins))
         with self.commits.draft() as draft:
-            if old:
-                wanted = wanted.at(tip)
-            changes, projection = self._compare(wanted, tip, pins, draft)
+            task, changes = self._compare(task, tip, draft)
             if not changes.blobs:
                 return self._done(changes)
-            parents = self._join_histories(old, tip)
-            new = self._new_commit(tip, parents, changes, projection)
+            new = self._new_commit(tip, self._join_histories(old, tip), changes, task.wanted)
             commit = draft.commit(new)
         if old and len(set(self.commits.find([(old, ""), (commit, "")]))) == 1:
             return self._done(changes, old, fallback)

@@ -42,8 +42,8 @@ class Known:
             yield StatusFile(path, f"{version:024x}", text.encode)
 
     def keep(self, path: str) -> bool:
-        """Keep every status file."""
-        return bool(path)
+        """Tell whether there is such a publisher."""
+        return Path(path).stem in self.versions
 
     def at(self, commit: str) -> Known:
         """Know what the ledger says now."""
