@@ -29,6 +29,7 @@ from franc_gitops.repositories.git.commits import GitCommits
 from franc_gitops.settings import load_settings
 from tests.support.git import Clone, environment
 from tests.support.host import PIN, Host, Site, install_hook, new_host, path_of
+from tests.support.project import Project
 from tests.support.pusher import Known, raise_version
 from tests.support.waiting import wait_for
 
@@ -989,6 +990,44 @@ def test_a_part_is_committed_alone_until_the_branch_is_not_as_it_was_known(
     assert versions_at(host, host.main) == {"a": 1, "b": 1, "c": 1}
 
 
+# --- on the command line --------------------------------------------------------------------
+
+
+def test_publish_says_where_the_status_files_are(host: Host, site: Site) -> None:
+    project = Project(site.clone, {"FRANC_WRITE_BACK": "push"})
+    done = project.run("publish")
+    assert done.returncode == 0
+    assert done.stderr.endswith(f"; status files on origin/main in {host.main[:12]}\n")
+    told = project.json("publish")["write_back"]
+    assert told == {"written": 0, "unchanged": 1, "removed": 0, "commit": None, "branch": None}
+    host.hook("update", '[ "$1" != refs/heads/main ]')
+    site.pull()
+    site.order(2, push=False)
+    host.hook("update", "exit 0")
+    site.clone.git("push", "--quiet", "origin", "HEAD:main")
+    host.hook("update", '[ "$1" != refs/heads/main ]')
+    report = project.json("publish", exit_code=6)
+    assert report["summary"]["published"] == 1
+    assert report["write_back"]["branch"] == "origin/franc-gitops/status"
+    again = project.run("publish")
+    assert again.returncode == 6
+    assert "FRN602: origin/main refused the status files; they are on origin/franc" in again.stderr
+
+
+@pytest.mark.parametrize("mode", ["push", "commit"])
+def test_doctor_tries_the_branch(host: Host, site: Site, mode: str) -> None:
+    project = Project(site.clone, {"FRANC_WRITE_BACK": mode})
+    before = (host.main, site.clone.head)
+    checks = {check["name"]: check for check in project.json("doctor")}
+    assert checks["status commits"]["outcome"] == "ok"
+    assert "main" in checks["status commits"]["message"]
+    assert (host.main, site.clone.head) == before
+    if mode == "push":
+        host.bare.root.rename(host.folder / "away")
+        checks = {check["name"]: check for check in project.json("doctor", exit_code=2)}
+        assert checks["status commits"]["code"] == "FRN603"
+
+
 # --- what stands in for the rest of the world -----------------------------------------------
 
 
@@ -1011,6 +1050,9 @@ class Meddled:
         if self.before_tip and self.tries == 1:
             self.before_tip()
         return self.inner.tip(deadline)
+
+    def try_out(self, deadline: Deadline) -> None:
+        self.inner.try_out(deadline)
 
     def add(self, commit: NewCommit, commit_id: str, expected: str, deadline: Deadline) -> None:
         if self.before_add and (self.tries == 1 or self.always):

@@ -74,7 +74,7 @@ def _checks(load: Callable[[], Settings]) -> Iterator[Check]:
     else:
         yield Check("Kafka", "skipped", "not enabled: nothing leaves this machine")
         yield from _attempt("event log", lambda: _embedded(settings))
-    yield from _attempt("status folder", lambda: _status_folder(settings))
+    yield from _write_back(settings)
 
 
 def _rules(settings: Settings) -> Check:
@@ -173,15 +173,42 @@ def _pins(settings: Settings) -> Check:
     return Check("pins", "ok", "this is the pinned ledger")
 
 
+def _write_back(settings: Settings) -> Iterator[Check]:
+    """Look whether status files could be written, and committed or pushed if that is asked for."""
+    if settings.write_back == "off":
+        yield Check("status folder", "skipped", "write_back is off")
+        return
+    if settings.write_back != "push":
+        yield from _attempt("status folder", lambda: _status_folder(settings))
+    if settings.write_back != "files":
+        yield from _attempt("status commits", lambda: _status_commits(settings))
+
+
 def _status_folder(settings: Settings) -> Check:
     """Look whether status files could be written."""
     import os
 
-    if settings.write_back == "off":
-        return Check("status folder", "skipped", "write_back is off")
+    from franc_gitops.wiring import open_write_back
+
+    open_write_back(settings)
     folder = settings.root / settings.status_dir
     nearest: Any = next(place for place in (folder, *folder.parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         told, hint = f"{nearest} cannot be written to", "change its permissions, or write_back: off"
         return Check("status folder", "failed", told, hint, "FRN601")
     return Check("status folder", "ok", f"{settings.status_dir}/ can be written to")
+
+
+def _status_commits(settings: Settings) -> Check:
+    """Look whether the branch is there and lets us in."""
+    from franc_gitops.pipeline.writeback_git import GitWriteBack
+    from franc_gitops.wiring import open_write_back
+
+    write_back = open_write_back(settings)
+    if not isinstance(write_back, GitWriteBack):
+        return Check("status commits", "skipped", "nothing is committed")
+    name = write_back.try_out()
+    if settings.write_back == "commit":
+        return Check("status commits", "ok", f"they go to {name}, which is checked out")
+    told = f"{name} is there and lets us push; whether its rules do shows with the first commit"
+    return Check("status commits", "ok", told)

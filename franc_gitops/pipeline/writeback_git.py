@@ -105,6 +105,16 @@ class GitWriteBack:
         del keep, note  # the projection has its own
         return self._commit(_Task(wanted, pins))
 
+    def try_out(self) -> str:
+        """See whether the branch is there and may be added to, and give its name; adds nothing.
+
+        A rule of the host that refuses it only shows when something is added.
+        """
+        self._deadline = Deadline(self.clock, self.patience)
+        self._tip()
+        self.branch.try_out(self._deadline)
+        return self.branch.name
+
     def part(self, wanted: Projection, gone: Sequence[str]) -> Written:
         """Commit what has changed of a few status files."""
         return self._commit(_Task(wanted, gone=gone))

@@ -99,6 +99,10 @@ class Branch(Protocol):
         """Give its newest commit, which is then at hand; empty if there is no such branch."""
         ...
 
+    def try_out(self, deadline: Deadline) -> None:
+        """See whether commits could be added, as far as that shows without one; adds nothing."""
+        ...
+
     def add(self, commit: NewCommit, commit_id: str, expected: str, deadline: Deadline) -> None:
         """Make the branch stand at a commit if it stands at `expected`, and make sure of it.
 

@@ -53,6 +53,12 @@ class RemoteBranch:
                 raise BranchMoved(f"{self.name} moved on while it was fetched")
         return tip
 
+    def try_out(self, deadline: Deadline) -> None:
+        """Ask the remote to be let in to push."""
+        tip = self._ask(deadline)
+        if tip:
+            self._remote.try_push(tip, self._branch, deadline.left)
+
     def add(self, commit: NewCommit, commit_id: str, expected: str, deadline: Deadline) -> None:
         """Push a commit and ask the remote whether it has it: only then it is pushed."""
         del commit
@@ -108,6 +114,10 @@ class CheckedOutBranch:
         del deadline
         found = self._git.attempt("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
         return found.output.decode().strip()
+
+    def try_out(self, deadline: Deadline) -> None:
+        """Know nothing that could be tried: what is checked out is ours."""
+        del deadline
 
     def add(self, commit: NewCommit, commit_id: str, expected: str, deadline: Deadline) -> None:
         """Let index and branch move on to the commit; the index first, as it is easier to heal."""

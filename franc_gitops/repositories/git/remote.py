@@ -66,21 +66,26 @@ class Remote:
             seconds,
         )  # fmt: skip
 
+    def try_push(self, commit: str, branch: str, seconds: float) -> None:
+        """Ask to be let in to push what is there already; no rule or hook is asked for its say."""
+        self._try(self._pushing("--dry-run", commit, branch), seconds)
+
     def push(self, commit: str, branch: str, expected: str, seconds: float) -> None:
         """Make a branch stand at a commit if it stands at `expected`; empty: if there is none.
 
         Raises BranchMoved, BranchRefused, WriteBackFailed, or GitTooSlow: then nobody knows.
         """
-        target = HEADS + branch
-        outcome = self._git.attempt(
-            *NO_HOOKS, "-c", f"remote.{self.name}.mirror=false", "push", "--porcelain",
-            "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed",
-            f"--force-with-lease={target}:{expected}",
-            "--", self.name, f"{commit}:{target}",
-            seconds=seconds,
-        )  # fmt: skip
+        lease = f"--force-with-lease={HEADS}{branch}:{expected}"
+        outcome = self._git.attempt(*self._pushing(lease, commit, branch), seconds=seconds)
         if outcome.code:
             self._judge(outcome, branch)
+
+    def _pushing(self, option: str, commit: str, branch: str) -> tuple[str, ...]:
+        return (
+            *NO_HOOKS, "-c", f"remote.{self.name}.mirror=false", "push", "--porcelain",
+            "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed",
+            option, "--", self.name, f"{commit}:{HEADS}{branch}",
+        )  # fmt: skip
 
     def _judge(self, outcome: Outcome, branch: str) -> None:
         """Raise what a push that failed stands for."""
