@@ -253,13 +253,21 @@ def read_pins(settings: Settings) -> tuple[Pin, ...]:
     try:
         file.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return ()
+        return _committed_pins(settings, where) if settings.kafka_enabled else ()
     except OSError as error:
         raise SettingsError(f"{where} cannot be read: {error.strerror}") from error
     content = read_regular(str(file), where)
     if isinstance(content, bytes):
         return pins.decode(content, where)
     raise SettingsError(f"{where}: {content.message}", hint=content.hint)
+
+
+def _committed_pins(settings: Settings, where: str) -> tuple[Pin, ...]:
+    """Give the pins that the commit holds: not every clone has its status files checked out."""
+    from franc_gitops.repositories.git.tracking import read_committed
+
+    content = read_committed(settings.root, where)
+    return () if content is None else pins.decode(content, where)
 
 
 def open_write_back(settings: Settings, *, worktree: bool = False) -> WriteBack | None:
@@ -312,7 +320,7 @@ def _open_files(settings: Settings) -> FilesWriteBack:
 
 
 def _open_commits(settings: Settings) -> WriteBack:
-    from franc_gitops.pipeline.status_changes import StatusFolder
+    from franc_gitops.pipeline.status_changes import CommittedFolder
     from franc_gitops.pipeline.writeback_git import CommitStyle, GitWriteBack
     from franc_gitops.repositories.git.branches import CheckedOutBranch
     from franc_gitops.repositories.git.command import Git
@@ -329,7 +337,7 @@ def _open_commits(settings: Settings) -> WriteBack:
     )
     return GitWriteBack(
         commits=commits,
-        folder=StatusFolder(commits, settings.status_dir, settings.requests_dir, state),
+        folder=CommittedFolder(commits, settings.status_dir, settings.requests_dir, state),
         requests_dir=settings.requests_dir,
         branch=branch,
         fallback=fallback,

@@ -762,6 +762,19 @@ def test_a_branch_that_pins_another_ledger_keeps_its_pin(host: Host, site: Site)
     ]
 
 
+@pytest.mark.parametrize("options", [("--bare",), ("--no-checkout",), ()])
+def test_the_pins_of_the_commit_count_where_no_status_files_are_checked_out(
+    host: Host, site: Site, options: tuple[str, ...]
+) -> None:
+    """Or whoever deletes the file could publish to another ledger without being asked."""
+    site.publish()
+    clone = host.clone("ci", *options)
+    (clone.root / PINS).unlink(missing_ok=True)
+    settings = load_settings(clone.root, is_tracked=lambda _: False, environ={})
+    assert wiring.read_pins(replace(settings, kafka_enabled=True)) == (PIN,)
+    assert wiring.read_pins(settings) == ()
+
+
 # --- push: many at once ---------------------------------------------------------------------
 
 

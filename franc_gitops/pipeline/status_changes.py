@@ -56,7 +56,7 @@ class Changes:
             )
 
 
-class StatusFolder:
+class CommittedFolder:
     """The status folder in commits; what it held last is remembered from one turn to the next."""
 
     def __init__(self, commits: Commits, name: str, requests_dir: str, state: Path) -> None:

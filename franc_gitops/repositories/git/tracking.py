@@ -1,4 +1,4 @@
-"""Does git track a file? Asked about `.env`, which is read only if git does not."""
+"""Does git track a file, and with what content? Asked about `.env` and about the pins."""
 
 from __future__ import annotations
 
@@ -19,3 +19,17 @@ def is_tracked(file: Path) -> bool:
         return bool(Git(file.parent).run("ls-files", "--cached", "-z", "--", file.name))
     except (GitMissing, NotARepository):
         return False
+
+
+def read_committed(root: Path, path: str) -> bytes | None:
+    """Give a file of the checked-out commit by its path below a folder; None if it has none.
+
+    Raises RepositoryError where git refuses to answer.
+    """
+    git = Git(root)
+    try:
+        prefix = git.run("rev-parse", "--show-prefix").removesuffix(b"\n").decode()
+    except (GitMissing, NotARepository):
+        return None
+    found = git.attempt("cat-file", "blob", f"HEAD:{prefix}{path}")
+    return found.output if found.code == 0 else None
