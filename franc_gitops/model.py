@@ -328,7 +328,8 @@ class Written(NamedTuple):
     """What a write-back did: how many status files were written, were right, were removed.
 
     `commit` is the commit that holds them and `branch` where it is, as people say it (`main`,
-    `origin/main`); both are empty where nothing had to be committed, or nothing is.
+    `origin/main`); both are empty where nothing had to be committed, or nothing is. `absent`
+    counts request files that the branch does not have, and therefore no status files of.
     """
 
     written: int = 0
@@ -336,3 +337,4 @@ class Written(NamedTuple):
     removed: int = 0
     commit: str = ""
     branch: str = ""
+    absent: int = 0

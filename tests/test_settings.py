@@ -202,6 +202,44 @@ def test_only_web_addresses_can_be_linked_to(place: Place, value: str) -> None:
     assert "commit_url" in place.refused({"FRANC_COMMIT_URL": value})
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("branch", "release/2026.1"),
+        ("status_branch", "größe-+#status"),
+        ("remote", "upstream"),
+        ("commit_author", "Rüdiger Robot (CI) <robot+ci@example.com>"),
+        ("commit_message", "📡 status: what became of it"),
+    ],
+)
+def test_what_status_commits_look_like_and_go_to_can_be_chosen(
+    place: Place, key: str, value: str
+) -> None:
+    place.write(f"{key}: '{value}'\n")
+    assert getattr(place.load(), key) == value
+    assert jsonschema.Draft7Validator(configuration_schema()).is_valid({key: value})
+
+
+REFUSED = {
+    "branch": (
+        *"-x a..b a~1 x.lock a/ /a @ a//b .a a/.b a@{1} a:b a* a\\b x.lock/y".split(),
+        "a b",
+    ),
+    "remote": ("ext::sh -c id", "../x", "-x", "https://x/y", "a/b"),
+    "commit_author": ("me", "<a@b>", "a <b", "a <b> c", "a\nb <c>"),
+    "commit_message": ("a\nb", " a", "x" * 201),
+    "push_timeout": ("0", "-1", "soon"),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in REFUSED.items() for value in values]
+)
+def test_what_git_would_refuse_or_obey_is_refused(place: Place, key: str, value: str) -> None:
+    assert key in place.refused({f"FRANC_{key.upper()}": value})
+    assert not jsonschema.Draft7Validator(configuration_schema()).is_valid({key: value})
+
+
 @pytest.mark.parametrize(("key", "value"), [("completion", "track"), ("on_delete", "cancel")])
 def test_a_value_of_a_later_version_is_refused_instead_of_ignored(
     place: Place, key: str, value: str

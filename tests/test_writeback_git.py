@@ -18,6 +18,7 @@ import pytest
 
 from bench.corpus import request_text
 from franc_gitops import pins, wiring
+from franc_gitops.cli.outcome import describe_report
 from franc_gitops.errors import SettingsError, WriteBackFailed
 from franc_gitops.eventlogs.memory import LEDGER, MemoryCluster, MemoryEventLog, _Stored
 from franc_gitops.ledger import Ledger
@@ -401,6 +402,11 @@ def test_requests_that_are_not_on_the_branch_yet_get_no_status_file_there(
     report = site.publish()
     assert report.failure is None
     assert len(report.published) == 2
+    assert report.written
+    assert report.written.absent == 1
+    assert describe_report(report).endswith(
+        "; 1 request file not on the branch yet, nor the status"
+    )
     assert host.files() == [PINS, STATUS]
     site.clone.git(
         "pull",
@@ -1012,7 +1018,14 @@ def test_publish_says_where_the_status_files_are(host: Host, site: Site) -> None
     assert done.returncode == 0
     assert done.stderr.endswith(f"; status files on origin/main in {host.main[:12]}\n")
     told = project.json("publish")["write_back"]
-    assert told == {"written": 0, "unchanged": 1, "removed": 0, "commit": None, "branch": None}
+    assert told == {
+        "written": 0,
+        "unchanged": 1,
+        "removed": 0,
+        "commit": None,
+        "branch": None,
+        "absent": 0,
+    }
     host.hook("update", '[ "$1" != refs/heads/main ]')
     site.pull()
     site.order(2, push=False)

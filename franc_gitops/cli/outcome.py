@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from franc_gitops.cli.help import count
 from franc_gitops.errors import Exit, UsageError
 from franc_gitops.model import Phase
 from franc_gitops.pipeline.actions import Kind
@@ -145,7 +146,11 @@ def describe_report(report: Report) -> str:
 
 
 def describe_written(written: Written | None) -> str:
-    """Say which commit has the status files, if one was made."""
-    if not written or not written.commit:
+    """Say which commit has the status files, if one was made, and of how many it has none."""
+    if not written:
         return ""
-    return f"; status files on {written.branch} in {written.commit[:12]}"
+    there = f"; status files on {written.branch} in {written.commit[:12]}" if written.commit else ""
+    if not written.absent:
+        return there
+    files = count(written.absent, "request file")
+    return f"{there}; {files} not on the branch yet, nor the status"

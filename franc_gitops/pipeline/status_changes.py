@@ -42,6 +42,7 @@ class Changes:
     written: int = 0
     unchanged: int = 0
     removed: int = 0
+    absent: int = 0
 
     def raise_failures(self, written: Written) -> None:
         """Raise WriteBackFailed naming the files that have no place in the folder."""

@@ -31,7 +31,7 @@ from franc_gitops.pipeline.project import project
 from franc_gitops.pipeline.signatures import Distrust, find_distrust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
@@ -81,6 +81,11 @@ class Projection(Protocol):
     @property
     def is_exact(self) -> bool:
         """Whether all that was committed before the pass began is certainly in it."""
+        ...
+
+    @property
+    def paths(self) -> Collection[str]:
+        """The request files."""
         ...
 
     def __iter__(self) -> Iterator[StatusFile]:
@@ -476,6 +481,7 @@ class _Projection:
 
     def __init__(self, turn: Pass, plan: Plan, unsent: frozenset[str], *, is_exact: bool) -> None:
         self.commit = plan.commit
+        self.paths = plan.situation.snapshot.files.keys()
         self.log_name = turn.identity.name
         self.is_exact = is_exact
         self.keep = _keeper(plan)

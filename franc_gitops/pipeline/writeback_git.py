@@ -198,7 +198,9 @@ class GitWriteBack:
             if wanted.is_exact or not changes.blobs:
                 return task, changes
         task = _Task(wanted.at(tip), pins)
-        return task, self.folder.compare(tip, task.wanted, pins, draft)
+        changes = self.folder.compare(tip, task.wanted, pins, draft)
+        changes.absent = len({*wanted.paths} - {*task.wanted.paths})
+        return task, changes
 
     def _write_files(self, task: _Task) -> None:
         """Write the same into the work tree, if that is to be done."""
@@ -251,6 +253,7 @@ class GitWriteBack:
             changes.removed,
             commit,
             branch.name if branch else "",
+            changes.absent,
         )
         changes.raise_failures(written)
         return written

@@ -41,6 +41,11 @@ class Known:
             text = f"{HEADER}file: {path}\nversion: {version}\n"
             yield StatusFile(path, f"{version:024x}", text.encode)
 
+    @property
+    def paths(self) -> list[str]:
+        """Give the request files."""
+        return [f"requests/{number}.yaml" for number in self.versions]
+
     def keep(self, path: str) -> bool:
         """Tell whether there is such a publisher."""
         return Path(path).stem in self.versions

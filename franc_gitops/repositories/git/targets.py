@@ -32,12 +32,14 @@ class _Followed(NamedTuple):
 def choose_remote(git: Git, wanted: str) -> str:
     """Give the remote's name; asks nobody. Raises SettingsError where there is no telling."""
     known = git.run("remote").decode(errors="surrogateescape").splitlines()
+    if wanted in known:
+        return wanted
     if wanted or not known:
-        if wanted in known:
-            return wanted
         raise SettingsError(
             f"write_back is push, but {git.root} has no remote{f' {wanted!r}' if wanted else ''}",
-            hint="git remote add origin URL, or set remote to one of git remote; or write_back",
+            hint=f"set remote to one of {', '.join(known)}"
+            if known
+            else "git remote add origin URL; or set write_back to commit, or to files",
         )
     candidates = (_followed(git).remote, "origin", known[0] if len(known) == 1 else "")
     chosen = next((name for name in candidates if name in known), "")
