@@ -222,7 +222,23 @@ def test_what_status_commits_look_like_and_go_to_can_be_chosen(
 
 REFUSED = {
     "branch": (
-        *"-x a..b a~1 x.lock a/ /a @ a//b .a a/.b a@{1} a:b a* a\\b x.lock/y".split(),
+        *[
+            "-x",
+            "a..b",
+            "a~1",
+            "x.lock",
+            "a/",
+            "/a",
+            "@",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a@{1}",
+            "a:b",
+            "a*",
+            "a\\b",
+            "x.lock/y",
+        ],
         "a b",
     ),
     "remote": ("ext::sh -c id", "../x", "-x", "https://x/y", "a/b"),
