@@ -18,7 +18,7 @@ _EXITS = {
     Exit.CHANGES: "changes are pending (--fail-on-changes)",
     Exit.UNREACHABLE: "event log unreachable, a retry may help",
     Exit.PARTIAL: "published in part, then the event log went away",
-    Exit.WRITE_BACK: "published, but a status file could not be written",
+    Exit.WRITE_BACK: "published, but status files could not be written or pushed",
     Exit.FENCED: "another publisher kept taking over",
     Exit.INTERRUPTED: "interrupted",
 }
