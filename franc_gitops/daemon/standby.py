@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from franc_gitops.clock import Clock
 
 GRACE_SECONDS = (3.0, 5.0)
@@ -24,28 +22,31 @@ IDLE_SECONDS = 5.0
 
 
 class Standby:
-    """Since when each request has been pending, as a standby sees it."""
+    """One time as a standby, from being fenced to taking over."""
 
     def __init__(self, clock: Clock, extra: float = 0.0) -> None:
-        """Begin with nothing pending; `extra` seconds are given to a leader that looks rarely."""
+        """Begin now; `extra` seconds are given to a leader that may see a commit later."""
         self._clock = clock
         self._grace = clock.uniform(*GRACE_SECONDS) + extra
-        self._since: dict[str, float] = {}
+        self._since = self._looked = clock.monotonic()
 
-    def see(self, pending: Iterable[str]) -> None:
-        """Take which requests are pending now."""
-        now = self._clock.monotonic()
-        self._since = {name: self._since.get(name, now) for name in pending}
+    def looked(self) -> None:
+        """Note that the ledger was just looked at."""
+        self._looked = self._clock.monotonic()
 
-    @property
-    def takes_over_in(self) -> float | None:
-        """Give the seconds until the leader counts as gone; None while nothing is pending."""
-        if not self._since:
-            return None
-        return max(0.0, min(self._since.values()) + self._grace - self._clock.monotonic())
+    def takes_over_in(self, pending_since: float | None) -> float:
+        """Give the seconds until the leader counts as gone, at least zero.
 
-    @property
-    def looks_in(self) -> float:
-        """Give the seconds until the ledger is to be looked at again."""
-        left = self.takes_over_in
-        return IDLE_SECONDS if left is None else min(LOOK_SECONDS, left)
+        `pending_since` is when the oldest pending request was seen first (monotonic clock);
+        None, and for ever, while nothing is pending.
+        """
+        if pending_since is None:
+            return float("inf")
+        start = max(pending_since, self._since)
+        return max(0.0, start + self._grace - self._clock.monotonic())
+
+    def looks_in(self, pending_since: float | None) -> float:
+        """Give the seconds until the ledger is to be looked at again, at least zero."""
+        every = IDLE_SECONDS if pending_since is None else LOOK_SECONDS
+        due = max(0.0, self._looked + every - self._clock.monotonic())
+        return min(due, self.takes_over_in(pending_since))

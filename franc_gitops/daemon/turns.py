@@ -10,18 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from franc_gitops.daemon.wakeups import Wake
+from franc_gitops.errors import EventLogRefused, EventLogUnreachable
 from franc_gitops.pipeline.known import Known
 from franc_gitops.pipeline.part import PartOutdated, Search
+from franc_gitops.pipeline.windows import next_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
 
     from franc_gitops.daemon.sources import Source
-    from franc_gitops.daemon.wakeups import Wake
+    from franc_gitops.errors import FrancError
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
     from franc_gitops.pipeline.turn import Pass, Report
 
+_NO_NEWS = frozenset(["retry", "timer"])
 _MOST_NEWS = 200
 """So many requests that others published are looked at one by one."""
 
@@ -49,20 +54,32 @@ class Turns:
         self._known: Known | None = None
         self._version = 0
         self._commit = ""
+        self._began: Callable[[], None] = lambda: None
+        self._reasons: frozenset[str] = frozenset()
+        self._has_passed = False
         self.busy: frozenset[str] = frozenset()
         """Files to look at again soon: they were being written."""
+        self.due: datetime | None = None
+        """When the next request that waits for its time becomes due."""
         turn.rests = False
         turn.publisher.keep = True
         turn.publisher.patience = 0.0  # the loop waits, not the publisher
 
-    def take(self, wake: Wake, *, publishes: bool) -> Outcome | None:
+    def take(
+        self, wake: Wake, began: Callable[[], None] = lambda: None, *, publishes: bool
+    ) -> Outcome | None:
         """Do what a wake-up asks for; None if there turns out to be nothing to do.
 
-        After an error, the next turn looks at everything.
+        `began` is called when there is something. After an error, the next turn looks at
+        everything.
         """
         self._pass.publishes = publishes
+        if self.is_due:
+            wake |= Wake(frozenset(["due"]), self._scheduled())
+            self.due = None
         if wake.paths and self._are_busy(wake.paths):
             return None
+        self._began, self._reasons = began, wake.reasons
         known, self._known = self._known, None
         commit, changed = self._source.look(self._commit)
         if known is None or wake.paths is None or changed is None or self._needs_all:
@@ -75,12 +92,29 @@ class Turns:
         if part.is_empty:
             self._remember(known, commit)
             return None
+        began()
         try:
             report = self._pass.run_part(part)
         except PartOutdated:
             return self._whole(commit)
         known.take(report, part)
+        self._note_due(next_due(report.plan), self.due)
         return Outcome(report, part.paths, self._remember(known, commit, report))
+
+    def lead(self) -> None:
+        """Fence whoever led until now; raises as a publication does."""
+        self._pass.publisher.lead()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a request's time has come."""
+        return self.due is not None and self._pass.clock.now() >= self.due
+
+    def _scheduled(self) -> frozenset[str]:
+        return frozenset(self._known.scheduled) if self._known else frozenset()
+
+    def _note_due(self, *times: datetime | None) -> None:
+        self.due = min(filter(None, times), default=None)
 
     @property
     def _needs_all(self) -> bool:
@@ -99,16 +133,29 @@ class Turns:
         return found is not None and paths <= found.busy
 
     def _whole(self, commit: str) -> Outcome:
+        self._began()
         self._pass.guard = self._guard()
-        report = self._pass.run()
+        try:
+            report = self._pass.run()
+        except (EventLogUnreachable, EventLogRefused) as error:
+            return Outcome(self._look_without_log(error))
         self.busy = report.plan.situation.snapshot.busy
         known = Known.of(report)
+        self._note_due(next_due(report.plan))
         return Outcome(report, None, self._remember(known, commit, report))
+
+    def _look_without_log(self, error: FrancError) -> Report:
+        """Find out what waits for the event log, if anything may have changed; else raise."""
+        publisher, has_news = self._pass.publisher, not self._reasons <= _NO_NEWS
+        if not (self._has_passed and publisher.knows_the_ledger and has_news):
+            raise error
+        return self._pass.look(error)
 
     def _remember(self, known: Known, commit: str, report: Report | None = None) -> frozenset[str]:
         """Keep what was found; give the unsettled files that what was published concerns."""
         news = known.ledger.changed_since(self._version)
         self._known, self._commit, self._version = known, commit, known.ledger.version
+        self._has_passed = True
         if report is None or not report.published:
             return frozenset()
         return frozenset(known.unsettled) if news is None else known.unsettled_by(news)

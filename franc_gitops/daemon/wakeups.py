@@ -25,6 +25,11 @@ class Wake(NamedTuple):
     reasons: frozenset[str] = frozenset()
     paths: frozenset[str] | None = frozenset()
 
+    @classmethod
+    def everything(cls, reason: str) -> Wake:
+        """Make a wake-up to look at everything."""
+        return cls(frozenset([reason]), None)
+
     @property
     def everywhere(self) -> bool:
         """Whether the hints do not say which files changed."""

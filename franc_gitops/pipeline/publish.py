@@ -146,6 +146,25 @@ class Publisher:
                 self._drop_session()
         return plan
 
+    @property
+    def knows_the_ledger(self) -> bool:
+        """Whether all that was read of the ledger is kept; not after a reading was broken off."""
+        return not self._is_torn
+
+    def lead(self) -> None:
+        """Open a session though nothing is to be sent yet, so that the next commit is quick.
+
+        Others who had one learn at their next commit that they follow now. Raises as `publish`.
+        """
+        if not self.keep or self._session is not None:
+            return
+        self._check_guard()
+        try:
+            self._read(self._fence().target())
+        except BaseException:
+            self._drop_session()
+            raise
+
     def close(self) -> None:
         """Let go of the reader and of the log."""
         self._drop_session()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from franc_gitops.errors import FrancError
     from franc_gitops.pipeline.turn import Report
 
-SECONDS = 30.0
+SECONDS = 60.0
 """What a test waits for at the most: the machine may be busy with others."""
 
 
@@ -92,6 +92,12 @@ class Running:
         turns = len(self.said.turns)
         self.daemon.wakeups.wake("signal")
         self.wait_until(lambda: len(self.said.turns) > turns, "a turn")
+
+    def look_at_everything_in_vain(self) -> None:
+        """Wake it as SIGHUP does, and return once it has failed."""
+        failures = len(self.said.failures)
+        self.daemon.wakeups.wake("signal")
+        self.wait_until(lambda: len(self.said.failures) > failures, "a failure")
 
     def wait_for_published(self, count: int) -> None:
         """Return once it has published so many requests."""
