@@ -123,6 +123,13 @@ class FencedTooLong(FrancError):
     code = "FRN507"
 
 
+class Stopped(FrancError):
+    """A publisher was asked to stop between two transactions; the rest stays pending."""
+
+    exit_code = Exit.INTERRUPTED
+    retryable = True
+
+
 class TurnFailed(FrancError):
     """A turn of the daemon failed for a cause that no stage expects: the system, or ourselves."""
 

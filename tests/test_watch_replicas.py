@@ -79,7 +79,7 @@ def test_a_job_may_publish_meanwhile(tmp_path: Path) -> None:
         project.add(range(1, 2))
         running.wait_for_published(2)
         running.wait_until(
-            lambda: (project.root / "status/job.yaml").exists(), "the status of the job's request"
+            (project.root / "status/job.yaml").exists, "the status of the job's request"
         )
     assert len(project.run("events", "-o", "jsonl").stdout.splitlines()) == 9
 
@@ -105,12 +105,12 @@ def test_a_killed_leader_is_replaced_within_ten_seconds(project: Project) -> Non
         wait_for(lambda: leads(second), what="the second to lead", seconds=60)
         save(project.root, 2)
         wait_for(lambda: published(project) == 2, what="the second request", seconds=60)
-        wait_for(lambda: (project.root / "status/000002.yaml").exists(), what="status", seconds=60)
+        wait_for((project.root / "status/000002.yaml").exists, what="status", seconds=60)
         second.kill()
         second.wait()
         save(project.root, 3)
         began = time.monotonic()
-        wait_for(lambda: (project.root / "status/000003.yaml").exists(), what="3", seconds=60)
+        wait_for((project.root / "status/000003.yaml").exists, what="3", seconds=60)
         assert time.monotonic() - began < 10
         first.send_signal(signal.SIGTERM)
         assert first.wait(30) == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from franc_gitops.cli import options
 from franc_gitops.cli.help import epilog, verb
-from franc_gitops.errors import Exit
+from franc_gitops.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,14 @@ def watch(
         str | None,
         typer.Option("--interval", metavar="SECONDS", help="Look at everything again after that."),
     ] = None,
+    grace: Annotated[
+        str | None,
+        typer.Option("--grace", metavar="SECONDS", help="Time to finish after SIGTERM."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Make one turn and end.")] = False,
+    accept_ledger: Annotated[
+        bool, typer.Option("--accept-ledger", help="Accept a ledger that is not the pinned one.")
+    ] = False,
     http: Annotated[
         str | None,
         typer.Option("--http", metavar="HOST:PORT|off", help="Where to answer HTTP."),
@@ -56,6 +65,7 @@ def watch(
     for; /readyz, /livez and /metrics are there, too.
     """
     from franc_gitops.cli.narration import open_narrator
+    from franc_gitops.cli.outcome import code_of_report
     from franc_gitops.daemon.notify import notifying
     from franc_gitops.daemon.opening import open_daemon
     from franc_gitops.daemon.signals import handled
@@ -68,15 +78,30 @@ def watch(
     if http is not None:
         invocation.overrides.append(f"http={http}")
     settings = invocation.settings()
-    choices = Choices(worktree=worktree, strict=strict)
+    choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger)
     narrator = open_narrator(invocation)
     with ExitStack() as stack:
         daemon = stack.enter_context(open_daemon(settings, choices, narrator))
+        if once:
+            return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)
         stack.enter_context(_http(daemon, settings, choices, narrator))
         stack.enter_context(notifying(daemon.board, find_supervisor()))
-        stack.enter_context(handled(daemon.stop))
+        stack.enter_context(handled(daemon.stop, _seconds(grace)))
         daemon.loop.run()
-    return 0
+    return Exit.INTERRUPTED if daemon.stop.signal == SIGINT else Exit.OK
+
+
+def _seconds(grace: str | None) -> float:
+    """Read the grace period, as settings are read."""
+    from franc_gitops.daemon.signals import GRACE_SECONDS
+    from franc_gitops.settings.forms import SECONDS, Unfit
+
+    if grace is None:
+        return GRACE_SECONDS
+    try:
+        return float(SECONDS.read(grace))
+    except Unfit as error:
+        raise UsageError(f"--grace: {error}") from None
 
 
 @contextmanager

@@ -84,6 +84,7 @@ class Loop:
         outcome = self._turns.take(self._agenda.take(), self._began("start"), publishes=True)
         if outcome is None:
             raise AssertionError("a turn over everything always has an outcome")
+        self._narrator.turn_ended(outcome.report, trigger="start", seconds=0.0, whole=True)
         return outcome
 
     # --- when ---------------------------------------------------------------------------------
@@ -115,12 +116,12 @@ class Loop:
             wake |= Wake.everything("takeover") if publishes else Wake()
         outcome, error = self._attempt(wake, publishes=publishes)
         failure = error or (outcome.report.failure if outcome else None)
+        if outcome is not None and publishes and failure is None:
+            failure = self._lead()
         self._take_role(failure, published=publishes and outcome is not None)
         if outcome is not None or error is not None:
             paths = outcome.paths if outcome else None
             self._board.pass_ended(outcome.report if outcome else None, error, paths=paths)
-        if outcome is not None and publishes and failure is None:
-            failure = self._lead()
         if self._standby is not None:
             self._standby.looked()
         self._plan_next(wake, outcome, failure)
@@ -196,9 +197,7 @@ class Loop:
             if not self._stop.requested:
                 self._turns.lead()
         except (FrancError, OutcomeUnknown) as error:
-            failure = self._explain(error)
-            self._take_role(failure, published=False)
-            return failure
+            return self._explain(error)
         return None
 
     def _show_role(self, role: Role) -> None:

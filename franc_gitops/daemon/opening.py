@@ -14,6 +14,7 @@ from franc_gitops.daemon.sources import FollowedRepository, open_source
 from franc_gitops.daemon.turns import Turns
 from franc_gitops.daemon.wakeups import Wakeups
 from franc_gitops.daemon.watching import Bell, FolderWatch, RefsWatch
+from franc_gitops.errors import Stopped
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.wiring import open_followed, open_pass, read_pins
 
@@ -46,7 +47,7 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
     with ExitStack() as stack:
         repository = open_followed(settings, choices)
         turn = stack.enter_context(open_pass(settings, choices, repository))
-        turn.publisher.progress = board.progress
+        turn.publisher.progress = _Progress(board, stop)
         source = open_source(repository)
         turns = Turns(
             turn, source, lambda: Guard(read_pins(settings), accept=choices.accept_ledger)
@@ -55,6 +56,20 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
         stack.callback(watch.close)
         loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval))
         yield Daemon(loop, board, wakeups, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """Shows how far a publication is, and ends it between two transactions if that is wanted."""
+
+    board: Board
+    stop: Stop
+
+    def __call__(self, done: int, total: int) -> None:
+        self.board.beat()
+        self.board.progress(done, total)
+        if self.stop.requested and done < total:
+            raise Stopped(f"asked to stop after {done} of {total} requests")
 
 
 def _open_watch(settings: Settings, repository: PartialRepository, bell: Bell) -> Watch:

@@ -19,6 +19,7 @@ from franc_gitops.errors import (
     PartlyPublished,
     PlanRefused,
     RepositoryError,
+    Stopped,
     WriteBackFailed,
 )
 from franc_gitops.freeze import Calendar
@@ -303,7 +304,7 @@ class Pass:
         try:
             if self.publishes:
                 plan = self.publisher.publish(plan, replan)
-        except (PartlyPublished, FencedTooLong, EventLogUnreachable) as error:
+        except (PartlyPublished, FencedTooLong, EventLogUnreachable, Stopped) as error:
             failure, plan = error, self._last_plan
         except (EventLogRefused, PlanRefused) as error:
             if not self.publisher.published:

@@ -81,7 +81,18 @@ class Running:
                 raise self.errors[0]
             return condition()
 
-        wait_for(look, what=what, seconds=SECONDS)
+        try:
+            wait_for(look, what=what, seconds=SECONDS)
+        except TimeoutError as late:
+            raise TimeoutError(f"{late}; {self._story()}") from None
+
+    def _story(self) -> str:
+        said, register = self.said, self.daemon.board.register
+        failures = [(error.message, stage, seconds) for error, stage, seconds in said.failures]
+        return (
+            f"roles {said.roles}, pending {register.pending()}, turns {said.turns[-10:]}, "
+            f"failures {failures[-5:]}, facts {said.facts[-5:]}"
+        )
 
     def wait_for_start(self) -> None:
         """Return once its first turn has ended."""

@@ -1,0 +1,123 @@
+"""`watch` as a process: how it starts, and how it ends when it is asked to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.corpus import request_text
+from franc_gitops.errors import Stopped
+from tests.support.project import Project, new_project
+from tests.support.waiting import wait_for
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = new_project(tmp_path / "work")
+    made.add(range(1))
+    return made
+
+
+@contextmanager
+def watching(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A daemon whose first turn has ended; killed in the end."""
+    process = project.start("watch", "--http", "off", *arguments)
+    assert process.stderr is not None
+    try:
+        assert any('"event": "turn"' in line for line in iter(process.stderr.readline, ""))
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def end(process: subprocess.Popen[str], number: int) -> tuple[int, dict[str, Any]]:
+    """Send a signal; give the exit code and what it logged last."""
+    process.send_signal(number)
+    _, log = process.communicate(timeout=60)
+    assert "Traceback" not in log
+    return process.returncode, json.loads([line for line in log.splitlines() if line[0] == "{"][-1])
+
+
+def test_sigterm_ends_it_with_0_and_ctrl_c_with_130(project: Project) -> None:
+    for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
+        with watching(project) as process:
+            began = time.monotonic()
+            ended, last = end(process, number)
+            assert (ended, last["event"], last["unsent"]) == (code, "stopped", 0)
+            assert time.monotonic() - began < 10
+
+
+def test_sighup_makes_a_pass_at_once(project: Project) -> None:
+    with watching(project, "--interval", "3600") as process:
+        (project.root / "status/0000/000000.yaml").write_text("edited by hand")
+        process.send_signal(signal.SIGHUP)
+        wait_for(
+            lambda: "edited" not in (project.root / "status/0000/000000.yaml").read_text(),
+            what="the status file to be made right",
+            seconds=60,
+        )
+        assert process.poll() is None
+
+
+def test_what_a_human_must_change_first_ends_it_at_once(project: Project) -> None:
+    for arguments, said in (
+        (["--interval", "never"], "interval"),
+        (["--grace", "-1", "--http", "off"], "--grace"),
+        (["--http", "nowhere"], "HOST:PORT"),
+    ):
+        done = project.run("watch", *arguments)
+        assert done.returncode == 2
+        assert said in done.stderr
+    shutil.rmtree(project.root / ".franc", ignore_errors=True)
+    (project.root / ".franc").write_text("in the way")
+    done = project.run("watch", "--http", "off")
+    assert done.returncode == 2
+    assert "embedded event log" in done.stderr
+
+
+def test_once_is_one_turn(project: Project) -> None:
+    done = project.run("watch", "--once")
+    assert done.returncode == 0
+    assert '"published": 1' in done.stderr
+    assert (project.root / "status/0000/000000.yaml").exists()
+    project.clone.commit({"requests/bad.yaml": "type: nonsense\n"})
+    assert project.run("watch", "--once").returncode == 1
+
+
+def test_a_publication_is_ended_between_two_transactions(tmp_path: Path) -> None:
+    """What is committed gets its status files; the rest is named, and sent by the next pass."""
+    world = World(tmp_path / "work", is_daemon=False)
+    for number in range(1, 6):
+        world.write(f"requests/{number}.yaml", request_text(number), number)
+    publisher = world.turn.publisher
+    publisher.batch, publisher.progress = 2, stop_after(4)
+    report = world.turn.run()
+    assert isinstance(report.failure, Stopped)
+    assert (len(report.published), len(report.unsent)) == (4, 1)
+    assert sorted(file.name for file in (world.root / "status").rglob("*.yaml")) == [
+        f"{number}.yaml" for number in range(1, 5)
+    ]
+    assert len(world.turn.run().published) == 1
+
+
+def stop_after(requests: int) -> Callable[[int, int], None]:
+    """What a daemon's progress does once it is asked to stop."""
+
+    def progress(done: int, total: int) -> None:
+        if requests <= done < total:
+            raise Stopped(f"{done} of {total}")
+
+    return progress
