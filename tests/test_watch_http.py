@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bench.corpus import request_text
+from tests.support.broker import start_broker
 from tests.support.browser import open_browser, visiting
 from tests.support.http import ask, bearer
 from tests.support.project import Project, new_project
@@ -89,6 +90,35 @@ def test_a_push_hook_publishes_what_is_committed_and_a_stop_ends_in_order(
         daemon.send_signal(signal.SIGTERM)
         daemon.communicate(timeout=60)
         assert daemon.returncode == 0
+
+
+def test_a_broker_that_stops_is_told_with_its_reason_and_everything_drains_by_itself(
+    project: Project,
+) -> None:
+    with start_broker() as broker:
+        project.settings |= broker.settings(KAFKA_CONNECT_TIMEOUT="3")
+        assert project.run("topics", "create").returncode == 0
+        with watch(project) as (address, _):
+            broker.kill()
+            project.add(range(2, 5))
+            wait_for(lambda: pending(address) == 3, what="an outage with 3 pending", seconds=60)
+            assert ask(address, "/livez").status == 200
+            answer = ask(address, "/readyz")
+            assert answer.status == 503
+            [reason] = answer.json()["reasons"]
+            assert reason["stage"] == "event_log"
+            broker.restart()
+            wait_for(lambda: ask(address, "/readyz").status == 200, what="health", seconds=90)
+            assert pending(address) == 0
+            assert ask(address, "/status").json()["requests"] == {"Completed": 5}
+
+
+def pending(address: str) -> int:
+    """What the metric says."""
+    for line in ask(address, "/metrics").text.splitlines():
+        if line.startswith("franc_outbox_pending "):
+            return int(float(line.split()[1]))
+    return -1
 
 
 def test_an_address_that_is_taken_ends_it_with_what_to_do(project: Project) -> None:
