@@ -30,9 +30,8 @@ EXITS = {
     Exit.UNREACHABLE: "The event log cannot be reached. Nothing is lost; trying again may help.",
     Exit.PARTIAL: "Some transactions are committed, then the event log went away. The next "
     "`publish` sends exactly the rest.",
-    Exit.WRITE_BACK: "Everything is published, but status files could not be written, or not pushed to "
-    "the branch that they belong to. The next "
-    "`publish` writes it.",
+    Exit.WRITE_BACK: "Everything is published, but status files could not be written, or not "
+    "pushed to the branch that they belong to. The next `publish` does it.",
     Exit.FENCED: "Another publisher kept taking over for too long. Nothing is sent twice.",
     Exit.INTERRUPTED: "Interrupted (Ctrl-C).",
 }

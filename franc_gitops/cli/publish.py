@@ -28,7 +28,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
     epilog=epilog(
         {
             "publish": "send what is missing, write the status files",
-            "publish --set write_back=push": "and push them to the remote's branch, as CI jobs do",
+            "publish --set write_back=push": "and push them, as CI jobs do",
             "publish -v": "and log a line per request, JSON unless on a terminal",
             "publish -o json": "the outcome for scripts",
             "publish --expect sha256:…": "send what was reviewed, or nothing",
