@@ -84,7 +84,9 @@ def test_nothing_slow_is_imported_without_an_event_log(
     assert not imported(project, *arguments) & SLOW
 
 
-@pytest.mark.parametrize("arguments", [["plan"], ["publish"], ["status"], ["events"], ["doctor"]])
+@pytest.mark.parametrize(
+    "arguments", [["plan"], ["publish"], ["status"], ["events"], ["verify"], ["doctor"]]
+)
 def test_the_embedded_log_needs_sqlite_and_nothing_else_that_is_slow(
     project: Project, arguments: Sequence[str]
 ) -> None:

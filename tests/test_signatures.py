@@ -406,13 +406,36 @@ def test_keys_that_are_a_link_are_not_followed(clone: Clone, ada: Signer) -> Non
         trust(clone, commit, "keys")
 
 
-def test_gpg_that_is_missing_is_named(
-    clone: Clone, keyring: Keyring, ada: Signer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(("missing", "there"), [("gpg", "ssh-keygen"), ("ssh-keygen", "gpg")])
+def test_a_program_that_is_missing_is_named(
+    clone: Clone,
+    keyring: Keyring,
+    ada: Signer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    missing: str,
+    there: str,
 ) -> None:
-    keys = new_keys(clone, ada.public + keyring.make_signer("last").public)
+    keys = new_keys(clone, f"# ours\n{ada.public}{keyring.make_signer(f'last-{there}').public}")
     (tmp_path / "bin").mkdir()
-    for program in ("git", "ssh-keygen"):
+    for program in ("git", there):
         (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(RepositoryError, match="gpg is not installed"):
+    with pytest.raises(RepositoryError, match=f"{missing} is not installed"):
         trust(clone, clone.head, keys)
+
+
+def test_doctor_tries_to_read_the_trusted_keys(project: Project, ada: Signer) -> None:
+    with signs(project.clone, ada):
+        project.clone.commit({FIRST: request_text(1)})
+    found = {check["name"]: check for check in project.json("doctor")}
+    assert found["trusted keys"]["message"] == f"read from {KEYS}; the current commit is trusted"
+    project.clone.commit({KEYS: "nobody"})
+    found = {check["name"]: check for check in project.json("doctor")}
+    assert (found["trusted keys"]["outcome"], found["trusted keys"]["code"]) == (
+        "warning",
+        "FRN432",
+    )
+    done = project.run("doctor", FRANC_REQUIRE_SIGNED_COMMITS="nowhere")
+    assert done.returncode == 2
+    assert "trusted keys: the trusted keys cannot be read from nowhere" in done.stdout

@@ -69,6 +69,8 @@ def _checks(load: Callable[[], Settings]) -> Iterator[Check]:
         return
     yield from _attempt("settings", lambda: _rules(settings))
     yield from _attempt("repository", lambda: _repository(settings))
+    if settings.require_signed_commits:
+        yield from _attempt("trusted keys", lambda: _trusted_keys(settings))
     if settings.kafka_enabled:
         yield from _kafka(settings)
     else:
@@ -114,6 +116,22 @@ def _repository(settings: Settings) -> Check:
             "franc-gitops validate",
         )
     return Check("repository", "ok", told)
+
+
+def _trusted_keys(settings: Settings) -> Check:
+    """Read the trusted keys as they are where the current commit is published."""
+    from franc_gitops.wiring import Choices, open_repository, open_signature_check
+
+    name, commit = "trusted keys", open_repository(settings, Choices()).snapshot().commit
+    verify = open_signature_check(settings)
+    if verify is None or not commit:
+        told = "signed commits are required, and requests are not read from a commit"
+        return Check(name, "failed", told, "publish from git", "FRN430")
+    found = verify(commit, [commit])
+    for warning in found.warnings:
+        return Check(name, "warning", warning.message, warning.hint, warning.code)
+    told = f"read from {settings.require_signed_commits}; the current commit is "
+    return Check(name, "ok", f"{told}{found.by_commit[commit].trust}")
 
 
 def _embedded(settings: Settings) -> Check:

@@ -29,7 +29,7 @@ _SUFFIXES = {"markdown": "md", "json": "json"}
         {
             "evidence CHG-2024-001234": "one page in Markdown",
             "evidence -o json CHG-2024-001234": "the same as data, with every byte",
-            "evidence CHG-2024-001234 CHG-2024-001240 --output-dir audit": "a file for each",
+            "evidence CHG-2024-001234 --output-dir audit": "a file for each change",
         },
         Exit.OK,
         Exit.FINDINGS,
@@ -49,11 +49,12 @@ def evidence(
     ] = "",
     worktree: options.Worktree = False,
 ) -> int:
-    """Bundle what is known of a change: request, author, commit, signature, events, status.
+    """Bundle all that is known of a change.
 
-    Each publication is shown with the request as it stood at its commit, and each event with
-    its place, and whether it is still there as it was published. The same bundle is made again
-    as long as git and event log say the same. Exits with 1 if anything is not as it should be.
+    That is the request, who asked for it, the signature, the events and the status. Each
+    publication is shown with the request as it stood at its commit, and each event with its
+    place, and whether it is still there as it was published. The same bundle is made again as
+    long as git and event log say the same. Exits with 1 if anything is not as it should be.
     """
     from franc_gitops.reports import renderer
     from franc_gitops.wiring import Choices, open_collector, open_pass

@@ -24,10 +24,10 @@ app = verb()
     epilog=epilog(
         {
             "verify": "compare everything; nothing is changed",
-            "verify --repair": "and write status files anew where they are wrong",
+            "verify --repair": "and write wrong status files anew",
             "verify -o json": "for scripts",
-            "verify -o github -o junit=verify.xml": "for a scheduled job, in two formats",
-            "verify --fail-on-changes": "exit with 3 if anything is still to be published",
+            "verify -o github -o junit=verify.xml": "two formats, as CI systems want them",
+            "verify --fail-on-changes": "exit with 3 if anything would be sent",
         },
         Exit.OK,
         Exit.FINDINGS,

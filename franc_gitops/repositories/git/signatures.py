@@ -197,6 +197,7 @@ class SignatureChecker:
         with TemporaryDirectory(prefix="franc-keys-") as folder:
             signers = Path(folder, "allowed_signers")
             signers.write_bytes(_OPENPGP.sub(b"", keys))
+            _check_ssh(signers)
             _import_openpgp(Path(folder), _OPENPGP.findall(keys))
             git = Git(self._root, {"GNUPGHOME": folder})
             output = git.run(
@@ -226,6 +227,18 @@ def _settings(signers: Path) -> Iterator[str]:
     ):
         yield "-c"
         yield setting
+
+
+def _check_ssh(signers: Path) -> None:
+    """Refuse to go on without ssh-keygen: git would only say that nothing is signed."""
+    from shutil import which
+
+    lines = (line.strip() for line in signers.read_bytes().splitlines())
+    if any(line and not line.startswith(b"#") for line in lines) and not which("ssh-keygen"):
+        raise RepositoryError(
+            "the trusted keys are ssh keys, and ssh-keygen is not installed",
+            hint="install OpenSSH's client, or sign with OpenPGP keys",
+        )
 
 
 def _import_openpgp(folder: Path, keys: Sequence[bytes]) -> None:
