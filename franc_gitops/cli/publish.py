@@ -29,7 +29,7 @@ SUCCESS = "📡 Event successfully published to Kafka"
         {
             "publish": "send what is missing, write the status files",
             "publish --set write_back=push": "and push them, as CI jobs do",
-            "publish -v": "and log a line per request, JSON unless on a terminal",
+            "publish -v": "and log a line per request; JSON in a pipe or a job",
             "publish -o json": "the outcome for scripts",
             "publish --expect sha256:…": "send what was reviewed, or nothing",
             "publish -o github": "annotations and a summary in a workflow",
