@@ -85,7 +85,7 @@ def test_a_push_hook_publishes_what_is_committed_and_a_stop_ends_in_order(
             told = ask(address, "/status").json()
             return bool(told["requests"] == {"Completed": 4} and told["commit"] == commit)
 
-        wait_for(published, what="the commit", seconds=60)
+        wait_for(published, what="the commit", seconds=60, every=0.3)
         assert "franc_wakeups_total" in ask(address, "/metrics").text
         daemon.send_signal(signal.SIGTERM)
         daemon.communicate(timeout=60)
@@ -101,7 +101,7 @@ def test_a_broker_that_stops_is_told_with_its_reason_and_everything_drains_by_it
         with watch(project) as (address, _):
             broker.kill()
             project.add(range(2, 5))
-            wait_for(lambda: pending(address) == 3, what="an outage with 3 pending", seconds=60)
+            wait_for(lambda: pending(address) == 3, what="3 pending", seconds=60, every=0.3)
             assert ask(address, "/livez").status == 200
             answer = ask(address, "/readyz")
             assert answer.status == 503
