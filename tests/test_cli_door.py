@@ -36,7 +36,7 @@ def with_a_bug(project: Project, *arguments: str) -> subprocess.CompletedProcess
     """Run with a page finder that breaks."""
     code = (
         "import sys, franc_gitops.explain as e, franc_gitops.cli as c\n"
-        "e.find = lambda word: {}[word]\n"
+        "e.find = lambda word, *_: {}[word]\n"
         "sys.exit(c.main())"
     )
     return subprocess.run(

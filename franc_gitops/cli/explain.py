@@ -23,7 +23,7 @@ app = verb()
     epilog=epilog(
         {
             "explain FRN204": "what the problem means and how to get out of it",
-            "explain speed": "what a field of a request may be, `rules` of the settings included",
+            "explain speed": "what a field may be, `rules` included",
             "explain write_back": "what a setting does",
             "explain exit-codes": "what the exit code says",
             "explain": "everything there is a page about",

@@ -26,7 +26,7 @@ app = verb()
 @app.command(
     epilog=epilog(
         {
-            "watch": "publish what is committed from now on, until SIGTERM or Ctrl-C",
+            "watch": "publish what is committed, until SIGTERM or Ctrl-C",
             "watch --worktree": "follow saves in the folder instead of commits",
             "watch --http 0.0.0.0:8080": "answer HTTP on every address: dashboard, health, metrics",
             "watch --http off": "answer no HTTP",
@@ -59,7 +59,7 @@ def watch(
         typer.Option("--http", metavar="HOST:PORT|off", help="Where to answer HTTP."),
     ] = None,
 ) -> int:
-    """Publish what is missing, and go on doing so whenever something changes.
+    """Publish what is missing, now and whenever it changes.
 
     Its dashboard is at http://127.0.0.1:8080/ unless that address is taken or another is asked
     for; /readyz, /livez and /metrics are there, too.
