@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.clock import Clock
     from franc_gitops.daemon.board import Board
+    from franc_gitops.daemon.choosing import Watching
     from franc_gitops.daemon.narrator import Narrator
     from franc_gitops.daemon.signals import Stop
     from franc_gitops.daemon.turns import Outcome, Turns
@@ -52,8 +53,10 @@ class Loop:
         narrator: Narrator,
         stop: Stop,
         tempo: Tempo,
+        watching: Watching,
     ) -> None:
         """Take what it works with; nothing is done yet."""
+        self._watching = watching
         self._turns = turns
         self._wakeups = wakeups
         self._board = board
@@ -114,6 +117,8 @@ class Loop:
         if self._standby is not None:
             publishes = self._standby.takes_over_in(self._pending_since()) <= 0
             wake |= Wake.everything("takeover") if publishes else Wake()
+        if wake.everywhere:
+            self._watching.renew()
         outcome, error = self._attempt(wake, publishes=publishes)
         failure = error or (outcome.report.failure if outcome else None)
         if outcome is not None and publishes and failure is None:
@@ -165,6 +170,8 @@ class Loop:
         self._agenda.postpone(self._turns.busy)
         self._agenda.due = self._turns.due
         if outcome is not None:
+            if wake.reasons == {"timer"} and outcome.report.published:
+                self._watching.missed()
             self._has_passed = True
             if outcome.again:
                 self._agenda.add(Wake(frozenset(["publication"]), outcome.again))

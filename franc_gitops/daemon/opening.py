@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from franc_gitops.clock import SystemClock
 from franc_gitops.daemon.board import Board
+from franc_gitops.daemon.choosing import Watching, describe
 from franc_gitops.daemon.loop import Loop, Tempo
+from franc_gitops.daemon.polling import FolderPolling, RefsPolling
 from franc_gitops.daemon.signals import Stop
 from franc_gitops.daemon.sources import FollowedRepository, open_source
 from franc_gitops.daemon.turns import Turns
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from franc_gitops.daemon.narrator import Narrator
-    from franc_gitops.daemon.watching import Watch
     from franc_gitops.pipeline.part import PartialRepository
     from franc_gitops.settings import Settings
     from franc_gitops.wiring import Choices
@@ -36,6 +38,7 @@ class Daemon:
     board: Board
     wakeups: Wakeups
     stop: Stop
+    watching: Watching
 
 
 @contextmanager
@@ -52,10 +55,10 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
         turns = Turns(
             turn, source, lambda: Guard(read_pins(settings), accept=choices.accept_ledger)
         )
-        watch = _open_watch(settings, repository, Bell(wakeups, board, narrator))
-        stack.callback(watch.close)
-        loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval))
-        yield Daemon(loop, board, wakeups, stop)
+        watching = _open_watching(settings, repository, Bell(wakeups, board, narrator), narrator)
+        stack.callback(watching.close)
+        loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval), watching)
+        yield Daemon(loop, board, wakeups, stop, watching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,25 @@ class _Progress:
             raise Stopped(f"asked to stop after {done} of {total} requests")
 
 
-def _open_watch(settings: Settings, repository: PartialRepository, bell: Bell) -> Watch:
+def _open_watching(
+    settings: Settings, repository: PartialRepository, bell: Bell, narrator: Narrator
+) -> Watching:
+    """Watch a clone's branches, or the files of a folder."""
+    root, requests, poll = settings.root, settings.requests_dir, settings.poll
     if isinstance(repository, FollowedRepository):
-        return RefsWatch(repository.ref_folders(), bell)
-    return FolderWatch(settings.root, settings.requests_dir, bell)
+        folders = list(repository.ref_folders())
+        watching = Watching(
+            Path(folders[-1]),
+            lambda: RefsWatch(folders, bell),
+            lambda: RefsPolling(bell, poll),
+            narrator,
+        )
+    else:
+        watching = Watching(
+            root / requests,
+            lambda: FolderWatch(root, requests, bell),
+            lambda: FolderPolling(root, requests, bell, SystemClock(), poll),
+            narrator,
+        )
+    bell.failed = lambda error: watching.poll(describe(error))
+    return watching

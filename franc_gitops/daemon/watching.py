@@ -13,7 +13,7 @@ from franc_gitops.daemon.tree_events import TreeEvents
 from franc_gitops.repositories.names import is_hidden, is_request_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from franc_gitops.daemon.board import Board
@@ -39,6 +39,8 @@ class Bell:
     def __init__(self, wakeups: Wakeups, board: Board, narrator: Narrator) -> None:
         """Take whom to tell."""
         self.wake = wakeups.wake
+        self.failed: Callable[[OSError], None] = lambda _: None
+        """Is told that a folder that appeared later cannot be watched by events."""
         self._board = board
         self._narrator = narrator
 
@@ -46,10 +48,6 @@ class Bell:
         """Count and say that events were lost."""
         self._board.count(Count.WATCH_OVERFLOWS)
         self._narrator.warn("events were lost: the inotify queue was full; looking at everything")
-
-    def failed(self, error: OSError) -> None:
-        """Say that a folder cannot be watched."""
-        self._narrator.warn("a folder cannot be watched", cause=error.strerror or str(error))
 
 
 class FolderWatch:

@@ -1,0 +1,152 @@
+"""Looking again and again, where no events arrive: at folders, and at what a branch points to.
+
+A file is told of once it stands still: its size and times are the same in two looks, a settle
+time apart. So a half-written file is not read, as far as that can be seen from outside. A
+look never takes more than a small share of the processor, however many files there are.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from franc_gitops.repositories.followed import SETTLE_SECONDS
+from franc_gitops.repositories.names import is_request_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from franc_gitops.clock import Clock
+    from franc_gitops.daemon.watching import Bell
+
+_SHARE = 50
+"""A look is followed by a pause of so many times its own time."""
+
+
+class Ticker:
+    """Calls something every so many seconds, on a thread of its own."""
+
+    def __init__(self, act: Callable[[], float]) -> None:
+        """Begin; `act` gives the seconds until it is to be called again."""
+        self._act = act
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="polling", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End, once what goes on has ended."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._ended.wait(pause):
+            pause = self._act()
+
+
+class FolderPolling:
+    """Wakes the loop with the paths of request files that have changed and stand still."""
+
+    def __init__(
+        self, root: Path, requests_dir: str, bell: Bell, clock: Clock, every: float
+    ) -> None:
+        """Begin to look; what is there at first counts as known."""
+        self._root = str(root)
+        self._requests_dir = requests_dir
+        self._bell = bell
+        self._clock = clock
+        self._every = every
+        self._known: dict[str, int] | None = None
+        self._moving: dict[str, int | None] = {}
+        self._look_at = 0.0
+        self._ticker = Ticker(self._tick)
+
+    def renew(self) -> None:
+        """Nothing to do: each look begins anew."""
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._ticker.close()
+
+    def _tick(self) -> float:
+        """Settle what moves, look at everything when that is due; give the pause after it."""
+        if self._moving:
+            self._settle()
+        now = self._clock.monotonic()
+        if now >= self._look_at:
+            self._look()
+            took = self._clock.monotonic() - now
+            self._look_at = self._clock.monotonic() + max(self._every, _SHARE * took)
+        left = max(0.0, self._look_at - self._clock.monotonic())
+        return min(left, SETTLE_SECONDS) if self._moving else left
+
+    def _look(self) -> None:
+        found = dict(self._scan())
+        known, self._known = self._known, found
+        if known is None:
+            return
+        changed = {path for path, sign in found.items() if known.get(path) != sign}
+        self._moving.update((path, found[path]) for path in changed)
+        gone = known.keys() - found.keys()
+        if gone:
+            self._bell.wake("save", gone)
+
+    def _settle(self) -> None:
+        """Tell of the files that have not changed since they were seen to; wait for the others."""
+        now = {path: _sign(f"{self._root}/{path}") for path in self._moving}
+        still = [path for path, sign in now.items() if sign == self._moving[path]]
+        if self._known is not None:
+            self._known.update((path, sign) for path in still if (sign := now[path]) is not None)
+        self._moving = {path: sign for path, sign in now.items() if path not in set(still)}
+        if still:
+            self._bell.wake("save", still)
+
+    def _scan(self) -> Iterator[tuple[str, int]]:
+        """Give the state of each request file, as few bytes."""
+        folders = [self._requests_dir]
+        while folders:
+            folder = folders.pop()
+            with suppress(OSError), os.scandir(f"{self._root}/{folder}") as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}"
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(path)
+                    elif is_request_name(entry.name):
+                        with suppress(OSError):
+                            yield path, _state(entry.stat(follow_symlinks=False))
+
+
+class RefsPolling:
+    """Wakes the loop to ask where the branch is."""
+
+    def __init__(self, bell: Bell, every: float) -> None:
+        """Begin to wake."""
+        self._bell = bell
+        self._every = every
+        self._ticker = Ticker(self._tick)
+
+    def renew(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Stop waking."""
+        self._ticker.close()
+
+    def _tick(self) -> float:
+        self._bell.wake("commit", ())
+        return self._every
+
+
+def _sign(file: str) -> int | None:
+    with suppress(OSError):
+        return _state(os.lstat(file))
+    return None
+
+
+def _state(found: os.stat_result) -> int:
+    return hash((found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns))
