@@ -12,7 +12,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from franc_gitops.repositories.followed import SETTLE_SECONDS
 from franc_gitops.repositories.names import is_request_name
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from franc_gitops.clock import Clock
     from franc_gitops.daemon.watching import Bell
 
+SETTLE_SECONDS = 1.0
 _SHARE = 50
 """A look is followed by a pause of so many times its own time."""
 
