@@ -329,7 +329,8 @@ class Written(NamedTuple):
 
     `commit` is the commit that holds them and `branch` where it is, as people say it (`main`,
     `origin/main`); both are empty where nothing had to be committed, or nothing is. `absent`
-    counts request files that the branch does not have, and therefore no status files of.
+    counts request files that the branch does not have, and therefore no status files of;
+    `conflicts` how often somebody else was quicker.
     """
 
     written: int = 0
@@ -338,3 +339,4 @@ class Written(NamedTuple):
     commit: str = ""
     branch: str = ""
     absent: int = 0
+    conflicts: int = 0

@@ -39,7 +39,8 @@ def render(
 
 def is_of(content: bytes, file: str) -> bool:
     """Tell the status file of a request file from anything else, another folder's included."""
-    return content.startswith(f"{HEADER}file: {scalar(file)}\n".encode())
+    beginning = f"{HEADER}file: {scalar(file)}\n"
+    return content.startswith(beginning.encode(errors="surrogateescape"))
 
 
 _FINISHED = re.compile(

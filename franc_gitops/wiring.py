@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from franc_gitops.status_reading import StatusReader
 
 
+_LOCKS_PATIENCE = 10.0
+"""Seconds that a status commit on what is checked out waits for git's locks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """What a command line says about one pass, beyond the settings."""
@@ -344,7 +348,7 @@ def _open_commits(settings: Settings) -> WriteBack:
         files=None if is_push else _open_files(settings),
         style=CommitStyle(settings.commit_author, settings.commit_message),
         clock=SystemClock(),
-        patience=settings.push_timeout,
+        patience=settings.push_timeout if is_push else _LOCKS_PATIENCE,
     )
 
 

@@ -19,7 +19,7 @@ from franc_gitops.errors import (
     WriteBackFailed,
 )
 from franc_gitops.ledger import Ledger
-from franc_gitops.model import Phase
+from franc_gitops.model import Phase, Written
 from tests.support.daemon import SetClock, Station
 from tests.support.project import Project, new_project
 
@@ -276,6 +276,14 @@ def test_each_stage_says_when_it_last_went_well(station: Station) -> None:
     station.board.pass_ended(error=AWAY)
     last = station.board.figures().last_success
     assert last == {"scan": station.clock.time, "publish": first, "writeback": first}
+
+
+def test_pushes_of_status_files_that_others_were_quicker_than_are_counted(station: Station) -> None:
+    report = station.turn.run()
+    for conflicts in (2, 0, 1):
+        station.board.pass_began("timer")
+        station.board.pass_ended(replace(report, written=Written(conflicts=conflicts)))
+    assert station.board.figures().counts[Count.WRITE_BACK_CONFLICTS, ""] == 3
 
 
 def test_labels_stay_few(station: Station) -> None:

@@ -283,6 +283,8 @@ class Board:
         self._tally.events.update(events_published(report))
         if report.published:
             self._tally.publish_seconds.add(report.publish_seconds)
+        if report.written and report.written.conflicts:
+            self._tally.counts[Count.WRITE_BACK_CONFLICTS, ""] += report.written.conflicts
         self._recent.extend(
             Published(action.request_id, action.path, now)
             for action in list(report.published.values())[-_RECENT:]

@@ -26,6 +26,8 @@ from franc_gitops.repositories.commits import NewCommit
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tenacity import RetryCallState
+
     from franc_gitops.clock import Clock
     from franc_gitops.model import Pin
     from franc_gitops.pipeline.status_changes import Changes, CommittedFolder
@@ -74,6 +76,7 @@ class GitWriteBack:
     fallback: Branch | None = None
     requests_dir: str = "requests"
     _deadline: Deadline = field(init=False)
+    _conflicts: int = 0
 
     def prepare(self, files: int) -> None:
         """Get ready to write so many status files into the work tree, if that is to be done."""
@@ -120,7 +123,7 @@ class GitWriteBack:
         return self._commit(_Task(wanted, gone=gone))
 
     def _commit(self, task: _Task) -> Written:
-        self._deadline = Deadline(self.clock, self.patience)
+        self._deadline, self._conflicts = Deadline(self.clock, self.patience), 0
         try:
             return self._add_or_divert(task)
         except WriteBackFailed:
@@ -145,7 +148,7 @@ class GitWriteBack:
         retrying = Retrying(
             retry=retry_if_exception_type(BranchMoved),
             stop=lambda _: not self._deadline.left,
-            wait=lambda state: self._pause(state.attempt_number),
+            wait=self._pause,
             sleep=self.clock.sleep,
             reraise=True,
         )
@@ -158,8 +161,10 @@ class GitWriteBack:
                 code="FRN605",
             ) from error
 
-    def _pause(self, attempt: int) -> float:
-        longest = min(_LONGEST, _SHORTEST * 2**attempt, self._deadline.left)
+    def _pause(self, state: RetryCallState) -> float:
+        """Count a conflict, and give the seconds to wait after it."""
+        self._conflicts += 1
+        longest = min(_LONGEST, _SHORTEST * 2**state.attempt_number, self._deadline.left)
         return self.clock.uniform(longest / 4, longest)
 
     # --- one try ------------------------------------------------------------------------------
@@ -254,6 +259,7 @@ class GitWriteBack:
             commit,
             branch.name if branch else "",
             changes.absent,
+            self._conflicts,
         )
         changes.raise_failures(written)
         return written

@@ -138,7 +138,7 @@ class Settings:
     push_timeout: float = _key(
         120.0,
         SECONDS,
-        "With write_back commit or push: how many seconds are spent on it at most.",
+        "With write_back push: how many seconds are spent on it at most, all tries together.",
     )
     completion: str = _key(
         "accept",

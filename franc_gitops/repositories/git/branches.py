@@ -31,7 +31,7 @@ class RemoteBranch:
     def __init__(
         self, git: Git, commits: GitCommits, remote: Remote, find: Callable[[Deadline], str]
     ) -> None:
-        """Take what finds the branch's name; it is asked when the name is needed first."""
+        """Take what finds the branch's name: it may change while a daemon runs."""
         self._git = git
         self._commits = commits
         self._remote = remote
@@ -45,7 +45,7 @@ class RemoteBranch:
 
     def tip(self, deadline: Deadline) -> str:
         """Give its newest commit, which is then at hand; empty if there is no such branch."""
-        self._branch = self._branch or self._find(deadline)
+        self._branch = self._find(deadline)
         tip = self._ask(deadline)
         if tip and not self._is_at_hand(tip, deadline):
             self._remote.fetch(self._branch, deadline.left, shallow=self._is_shallow())
