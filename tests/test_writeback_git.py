@@ -1042,6 +1042,25 @@ def test_publish_says_where_the_status_files_are(host: Host, site: Site) -> None
     assert "FRN602: origin/main refused the status files; they are on origin/franc" in again.stderr
 
 
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_a_kill_in_the_middle_of_a_push_is_healed_by_the_next_pass(
+    host: Host, site: Site, outcome: int
+) -> None:
+    """Whether the remote has taken the commit by then or not; no event is sent twice."""
+    project = Project(site.clone, {"FRANC_WRITE_BACK": "push"})
+    pid = host.folder / "pid"
+    host.hook("pre-receive", f"kill -9 $(cat {pid}); exit {outcome}")
+    victim = project.start("publish")
+    pid.write_text(str(victim.pid))
+    victim.communicate(timeout=60)
+    assert victim.returncode == -signal.SIGKILL
+    host.hook("pre-receive", "")
+    assert project.run("publish").returncode == 0
+    assert host.files() == [STATUS]
+    assert host.count() == 2
+    assert len(project.run("events", "-o", "jsonl").stdout.splitlines()) == 3
+
+
 @pytest.mark.parametrize("mode", ["push", "commit"])
 def test_doctor_tries_the_branch(host: Host, site: Site, mode: str) -> None:
     project = Project(site.clone, {"FRANC_WRITE_BACK": mode})
