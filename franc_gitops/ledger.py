@@ -13,7 +13,7 @@ import re
 import weakref
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from json.encoder import encode_basestring as quote
 from tempfile import SpooledTemporaryFile
 from threading import RLock
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from franc_gitops.model import Position
+
+LedgerState = tuple[int, int]
+"""Which ledger in memory, and how much it knows."""
 
 VERSION = 1
 PRIVATE_KEY = "~"
@@ -46,6 +49,7 @@ _IN_MEMORY_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
 _LENGTH_BITS = 28
 _REMEMBERED_CHANGES = 10_000
+_NUMBERS = count()
 
 
 class LedgerUnreadable(EventLogRefused):
@@ -262,11 +266,17 @@ class Ledger:
     def __init__(self) -> None:
         """Begin with an empty ledger."""
         self._values = _Values()
+        self._number = next(_NUMBERS)
         self._changed: deque[str] = deque(maxlen=_REMEMBERED_CHANGES)
         self._open: set[str] = set()
         self._looked_at = 0
         self.version = 0
         """Grows with every record that told something new; equal versions are equal ledgers."""
+
+    @property
+    def state(self) -> LedgerState:
+        """Tell which ledger this is and what it knows: equal states, equal contents."""
+        return self._number, self.version
 
     def fold(self, records: Iterable[tuple[str, bytes]]) -> None:
         """Take records in the order of the log; the last one of a key wins."""
@@ -280,10 +290,10 @@ class Ledger:
 
         None if that is too long ago to be remembered: then any of them may have changed.
         """
-        count = self.version - version
-        if not 0 <= count <= len(self._changed):
+        number = self.version - version
+        if not 0 <= number <= len(self._changed):
             return None
-        return list(islice(self._changed, len(self._changed) - count, None))
+        return list(islice(self._changed, len(self._changed) - number, None))
 
     def __len__(self) -> int:
         """Count the requests."""
@@ -382,7 +392,7 @@ class Ledger:
         waiting: dict[str, list[str]] = defaultdict(list)
         for request_id, _, blob, _ in loose:
             waiting[blob].append(request_id)
-        documents = {blob: count for _, _, blob, count in loose}
+        documents = {blob: number for _, _, blob, number in loose}
         moved: dict[str, str] = {}
         for path, blob in sorted(unknown.items()):
             request_ids = waiting.get(blob, [])

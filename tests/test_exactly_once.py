@@ -215,6 +215,25 @@ def test_a_ledger_whose_reading_was_broken_off_is_read_again() -> None:
     assert plan(second.peek()).sends == ()
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_plan_is_made_again_when_the_ledger_was_read_further_since(keep: bool) -> None:
+    """Whoever reads it between plan and publication must not make the plan a second copy."""
+    cluster = MemoryCluster()
+    situation = make_situation((make_request(1), make_request(2)))
+    first, second = (Publisher(MemoryEventLog(cluster), SystemClock(), keep=keep) for _ in "12")
+
+    def plan(ledger: Ledger) -> Plan:
+        return make_plan(situation, ledger, ledger.compare(situation.snapshot.files))
+
+    outdated = plan(second.peek())
+    first.publish(plan(first.peek()), plan)
+    second.catch_up()
+    assert second.publish(outdated, plan).sends == ()
+    outdated = make_plan(situation, Ledger(), Ledger().compare(situation.snapshot.files))
+    second.begin()
+    assert second.publish(outdated, plan).sends == ()
+
+
 def test_a_kept_session_is_not_told_less_than_it_has_committed() -> None:
     """Open transactions of others hold what may be read between two revisions of our own."""
     cluster = MemoryCluster(partitions=1)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from confluent_kafka import Producer
 
 from bench.corpus import request_text
 from franc_gitops import pins
@@ -477,8 +478,26 @@ def test_a_transaction_that_the_brokers_forgot_is_published_again(
     for suffix in ("task.status", "task.completion"):
         delete_topic(kafka.bootstrap, f"{topics_prefix}.{suffix}")
     make_topics(kafka, topics_prefix)
+    leave_open(kafka, topics_prefix)
     publish(on_kafka)
     assert found(on_kafka) == []
+
+
+def leave_open(kafka: Broker, topics_prefix: str) -> None:
+    """Die in mid-transaction: until somebody fences the dead, nobody can read to the end."""
+    name = f"{topics_prefix}.gitops.ledger"
+    dead = Producer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "transactional.id": f"{name}.publisher",
+            "log_level": 0,
+        }
+    )
+    dead.init_transactions(30)
+    dead.begin_transaction()
+    for partition in range(3):
+        dead.produce(name, b"{}", b"~left", partition)
+    assert dead.flush(30) == 0
 
 
 # --- events --------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from franc_gitops.events import Envelope
-    from franc_gitops.ledger import Comparison, LedgerEntry
+    from franc_gitops.ledger import Comparison, LedgerEntry, LedgerState
     from franc_gitops.model import Event, Phase, Problem, Provenance, Request, Snapshot, Validated
     from franc_gitops.pipeline.conflicts import Locate
     from franc_gitops.pipeline.open_requests import OpenRequest
@@ -133,6 +133,8 @@ class Plan:
     comparison: Comparison
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
+    known: LedgerState
+    """What the ledger told when this was planned: against any other state it must not be sent."""
     whole: Plan | None = None
     """What `publish` would do, in the plan of another verb."""
 

@@ -64,7 +64,7 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     actions += [*_wordless(situation, bad, actions), *orphans]
     actions.sort(key=_sending_order(situation))
     problems.sort(key=lambda p: p.sort_key)
-    return Plan(situation, comparison, tuple(actions), tuple(problems))
+    return Plan(situation, comparison, tuple(actions), tuple(problems), ledger.state)
 
 
 def _hold_each_other(

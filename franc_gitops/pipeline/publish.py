@@ -122,6 +122,7 @@ class Publisher:
         was_kept, is_sound = self._session is not None, False
         self.published, self.attempted = {}, set()
         try:
+            plan = self._brought_up_to_date(plan, replan)
             while plan.sends:
                 try:
                     plan = self._publish_in_epochs(plan, replan)
@@ -156,14 +157,25 @@ class Publisher:
 
         Others who had one learn at their next commit that they follow now. Raises as `publish`.
         """
-        if not self.keep or self._session is not None:
-            return
+        if self.keep and self._session is None:
+            self.begin()
+
+    def begin(self) -> Ledger:
+        """Take steps 1 to 4 now; the next `publish` goes on from there.
+
+        Unlike a peek this knows all that is committed, and unlike `catch_up` it does not wait for
+        what the dead or the broker left unfinished: fencing ends it. Raises as `publish`.
+        """
+        self._drop_session()
+        if self._is_torn:
+            self._begin_again()
         self._check_guard()
         try:
             self._read(self._fence().target())
         except BaseException:
             self._drop_session()
             raise
+        return self.ledger
 
     def close(self) -> None:
         """Let go of the reader and of the log."""
@@ -200,9 +212,14 @@ class Publisher:
         self, session: Session, plan: Plan, replan: Callable[[Ledger], Plan]
     ) -> Plan:
         """Steps 3 to 5: read up to the high watermark; plan again if that told anything new."""
-        before = self.ledger.version
         self._read(session.target())
-        return plan if self.ledger.version == before else self._plan_after(self.ledger, replan)
+        return self._brought_up_to_date(plan, replan)
+
+    def _brought_up_to_date(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Plan:
+        """Plan again if the ledger has told anything since, whoever asked it."""
+        if plan.known == self.ledger.state:
+            return plan
+        return self._plan_after(self.ledger, replan)
 
     def _plan_after(self, ledger: Ledger, replan: Callable[[Ledger], Plan]) -> Plan:
         return replan(ledger)

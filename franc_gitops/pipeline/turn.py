@@ -296,8 +296,8 @@ class Pass:
 
     def _publish(self, plan: Plan, replan: Callable[[Ledger], Plan]) -> Report:
         """Publish what a plan sends, and say how that went."""
-        self._ask_witness(plan)
         self.publisher.guard = self._check_again
+        self._ask_witness(plan)
         failure: FrancError | None = None
         began = self.clock.monotonic()
         self.publisher.published = {}

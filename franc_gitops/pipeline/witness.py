@@ -58,7 +58,7 @@ class Witness:
         told = self._told(new, log_name) if self.folder.exists() else {}
         if not told:
             return
-        ledger = publisher.catch_up()  # a peek may not show yet what status files tell
+        ledger = publisher.begin()  # a peek may not show yet what status files tell
         doubtful = {name: claim for name, claim in told.items() if name not in ledger}
         lost = sorted(_still_there(doubtful, publisher.log))
         if lost:

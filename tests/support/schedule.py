@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -131,7 +131,7 @@ class Actor:
         if known not in self.plans:
             comparison = ledger.compare(self.situation.snapshot.files)
             self.plans[known] = make_plan(self.situation, ledger, comparison)
-        return self.plans[known]
+        return replace(self.plans[known], known=ledger.state)
 
 
 @dataclass
