@@ -9,10 +9,13 @@ import pytest
 
 from bench.corpus import request_text
 from franc_gitops.daemon.board import Stage
+from franc_gitops.daemon.wakeups import Wake
+from franc_gitops.errors import EventLogUnreachable
 from franc_gitops.eventlogs.kafka.names import Names
 from tests.support.broker import console_consume, free_port, start_broker
 from tests.support.kafka_log import make_topics
 from tests.support.watching import Running, watching
+from tests.support.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +61,41 @@ def assert_each_once(broker: Broker, prefix: str, requests: int) -> None:
     assert len(ids) == len(set(ids)) == requests * 3
 
 
+def go_away(step: str) -> None:
+    """Break off what writes and what reads; the log still says which one it is."""
+    if step != "identify":
+        raise EventLogUnreachable("away")
+
+
+def test_what_is_saved_in_an_outage_is_counted_whatever_was_read_last(tmp_path: Path) -> None:
+    """A reading that is broken off does not make what is published count as waiting."""
+    world = World(tmp_path / "world", is_daemon=True)
+    world.write("requests/1.yaml", request_text(1), 1)
+    world.look(frozenset())
+    assert world.turns
+    world.log.step = go_away
+    seen = []
+    for number in (2, 3, 4):
+        path = f"requests/{number}.yaml"
+        world.write(path, request_text(number), number)
+        outcome = world.turns.take(Wake(frozenset(["save"]), frozenset([path])), publishes=True)
+        assert outcome
+        assert isinstance(outcome.report.failure, EventLogUnreachable)
+        seen.append(sorted(name[-1] for name in outcome.report.unsent))
+    assert seen == [["2"], ["2", "3"], ["2", "3", "4"]]
+
+
+def test_an_outage_costs_a_look_at_all_files_for_news_alone(tmp_path: Path) -> None:
+    world = World(tmp_path / "world", is_daemon=True)
+    world.look(frozenset())
+    assert world.turns
+    world.log.step = go_away
+    assert world.turns.take(Wake.everything("timer"), publishes=True)
+    for reason in ("retry", "takeover"):
+        with pytest.raises(EventLogUnreachable):
+            world.turns.take(Wake.everything(reason), publishes=True)
+
+
 def test_a_broker_that_is_away_for_a_while(
     fragile: Broker, folder: Path, topics_prefix: str
 ) -> None:
@@ -70,7 +108,7 @@ def test_a_broker_that_is_away_for_a_while(
             save(folder, number)
             os.utime(folder / f"requests/{number:06d}.yaml", (10_000 - number,) * 2)
         running.wait_until(lambda: is_down(running), "the outage to be told")
-        running.wait_until(lambda: running.daemon.board.register.pending()[0], "something to wait")
+        running.wait_until(lambda: running.daemon.board.register.pending()[0] == 3, "3 to wait")
         assert running.daemon.board.liveness()
         assert not (folder / "status/000002.yaml").exists()
         fragile.restart()

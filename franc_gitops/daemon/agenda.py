@@ -92,7 +92,10 @@ class Agenda:
             self._whole_at = self._clock.monotonic() + self._interval
 
     def failed(self, wake: Wake, seconds: float) -> None:
-        """Note a turn that went wrong: all of it again after so long, and nothing before."""
+        """Note a turn that went wrong: all of it again after so long, and nothing before.
+
+        `wake` is what it did not come to look at.
+        """
         self._not_before = self._clock.monotonic() + seconds
         self._waiting |= Wake(wake.reasons | {"retry"}, None)
 

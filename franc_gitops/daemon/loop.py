@@ -17,7 +17,7 @@ from franc_gitops.daemon.model import Count, Role
 from franc_gitops.daemon.outcome import stage_of
 from franc_gitops.daemon.signals import GraceOver
 from franc_gitops.daemon.standby import Standby
-from franc_gitops.daemon.wakeups import Wake
+from franc_gitops.daemon.wakeups import NOTHING, Wake
 from franc_gitops.errors import Exit, FencedTooLong, FrancError, OutcomeUnknown, TurnFailed
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Loop:
             return
         stage = stage_of(failure)
         seconds = self._backoff.failed(stage)
-        self._agenda.failed(wake, seconds)
+        self._agenda.failed(wake if outcome is None else NOTHING, seconds)
         self._narrator.failed(failure, stage=str(stage), retry_in=seconds)
 
     # --- who leads ----------------------------------------------------------------------------

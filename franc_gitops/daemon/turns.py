@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from franc_gitops.daemon.sources import Source
     from franc_gitops.errors import FrancError
+    from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
     from franc_gitops.pipeline.turn import Pass, Report
 
-_NO_NEWS = frozenset(["retry", "timer"])
+_NO_NEWS = frozenset(["retry", "takeover"])
+"""What wakes the loop although nothing has changed."""
+
 _MOST_NEWS = 200
 """So many requests that others published are looked at one by one."""
 
@@ -56,7 +59,7 @@ class Turns:
         self._commit = ""
         self._began: Callable[[], None] = lambda: None
         self._reasons: frozenset[str] = frozenset()
-        self._has_passed = False
+        self._ledger: Ledger | None = None  # the last that was read to its end
         self.busy: frozenset[str] = frozenset()
         """Files to look at again soon: they were being written."""
         self.due: datetime | None = None
@@ -74,12 +77,18 @@ class Turns:
         everything.
         """
         self._pass.publishes = publishes
+        self._began, self._reasons = began, wake.reasons
+        try:
+            return self._take(wake)
+        except (EventLogUnreachable, EventLogRefused) as error:
+            return Outcome(self._look_without_log(error))
+
+    def _take(self, wake: Wake) -> Outcome | None:
         if self.is_due:
             wake |= Wake(frozenset(["due"]), self._scheduled())
             self.due = None
         if wake.paths and self._are_busy(wake.paths):
             return None
-        self._began, self._reasons = began, wake.reasons
         known, self._known = self._known, None
         commit, changed = self._source.look(self._commit)
         if known is None or wake.paths is None or changed is None or self._needs_all:
@@ -92,7 +101,7 @@ class Turns:
         if part.is_empty:
             self._remember(known, commit)
             return None
-        began()
+        self._began()
         try:
             report = self._pass.run_part(part)
         except PartOutdated:
@@ -135,10 +144,7 @@ class Turns:
     def _whole(self, commit: str) -> Outcome:
         self._began()
         self._pass.guard = self._guard()
-        try:
-            report = self._pass.run()
-        except (EventLogUnreachable, EventLogRefused) as error:
-            return Outcome(self._look_without_log(error))
+        report = self._pass.run()
         self.busy = report.plan.situation.snapshot.busy
         known = Known.of(report)
         self._note_due(next_due(report.plan))
@@ -146,16 +152,17 @@ class Turns:
 
     def _look_without_log(self, error: FrancError) -> Report:
         """Find out what waits for the event log, if anything may have changed; else raise."""
-        publisher, has_news = self._pass.publisher, not self._reasons <= _NO_NEWS
-        if not (self._has_passed and publisher.knows_the_ledger and has_news):
+        if self._ledger is None or self._reasons <= _NO_NEWS:
             raise error
-        return self._pass.look(error)
+        report = self._pass.look(self._ledger, error)
+        self.busy = report.plan.situation.snapshot.busy
+        return report
 
     def _remember(self, known: Known, commit: str, report: Report | None = None) -> frozenset[str]:
         """Keep what was found; give the unsettled files that what was published concerns."""
         news = known.ledger.changed_since(self._version)
         self._known, self._commit, self._version = known, commit, known.ledger.version
-        self._has_passed = True
+        self._ledger = known.ledger
         if report is None or not report.published:
             return frozenset()
         return frozenset(known.unsettled) if news is None else known.unsettled_by(news)

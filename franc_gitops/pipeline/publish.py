@@ -147,11 +147,6 @@ class Publisher:
                 self._drop_session()
         return plan
 
-    @property
-    def knows_the_ledger(self) -> bool:
-        """Whether all that was read of the ledger is kept; not after a reading was broken off."""
-        return not self._is_torn
-
     def lead(self) -> None:
         """Open a session though nothing is to be sent yet, so that the next commit is quick.
 

@@ -278,10 +278,10 @@ class Pass:
         note = rest.note(glance, self.identity, mark) if glance and can_rest else ""
         return self._end(self._write(report, rest.noting(note, plan.counts[Kind.SKIP])))
 
-    def look(self, failure: FrancError) -> Report:
-        """Plan with what was last known of the ledger, which cannot be read; change nothing."""
-        plan = self._plan(self.repository.snapshot(), self.publisher.ledger)
-        return Report(plan, self.publisher.ledger, self.identity.name, failure=failure)
+    def look(self, ledger: Ledger, failure: FrancError) -> Report:
+        """Plan with a ledger that was read before, because it cannot be now; change nothing."""
+        plan = self._plan(self.repository.snapshot(), ledger)
+        return Report(plan, ledger, self.identity.name, failure=failure)
 
     def run_part(self, part: Part) -> Report:
         """Do the same for a few files that nothing else depends on, after a run over all.
