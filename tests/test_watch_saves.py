@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.corpus import request_text
+from franc_gitops.clock import SystemClock
+from franc_gitops.model import SourceFile
+from franc_gitops.repositories.followed import FollowedFolder
 from franc_gitops.wiring import Choices
 from tests.support.project import new_project
 from tests.support.watching import Running, watching
@@ -209,3 +212,26 @@ def test_writers_at_the_same_time(running: Running, folder: Path) -> None:
     running.wait_for_published(60)
     assert len(set(running.published)) == 60
     assert not any(report.plan.problems for report in running.said.reports)
+
+
+def test_between_two_turns_no_content_is_kept_and_what_links_lead_to_is_found(folder: Path) -> None:
+    (folder / "elsewhere").write_text(TEXT)
+    linked, plain = folder / "requests/a.yaml", folder / "requests/b.yaml"
+    linked.symlink_to("../elsewhere")
+    plain.write_text(request_text(2))
+    followed = FollowedFolder(folder, "requests", SystemClock())
+
+    def read() -> list[object]:
+        found = [SourceFile(path, blob) for path, blob in sorted(followed.snapshot().files.items())]
+        followed.close()
+        assert not followed._kept  # noqa: SLF001
+        return [content for _, content in followed.read(found)]
+
+    assert read() == [TEXT.encode(), request_text(2).encode()]
+    linked.unlink()
+    linked.write_text(request_text(3))
+    part = followed.part("", ["requests/a.yaml"])
+    assert part
+    followed.close()
+    blob = part.files["requests/a.yaml"]
+    assert next(followed.read([SourceFile("requests/a.yaml", blob)]))[1] == linked.read_bytes()

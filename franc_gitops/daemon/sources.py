@@ -32,6 +32,10 @@ class Source(Protocol):
         """Find the newest state; raises RepositoryError."""
         ...
 
+    def rest(self) -> None:
+        """Let go of what only the turn that is over has needed."""
+        ...
+
 
 class FolderSource:
     """A folder has no commits: what changed is told by hints alone."""
@@ -43,6 +47,10 @@ class FolderSource:
     def look(self, since: str) -> Look:
         """Say that nothing is known to have changed."""
         return Look(since, ())
+
+    def rest(self) -> None:
+        """Let go of the content of files."""
+        self.repository.close()
 
 
 @runtime_checkable
@@ -80,6 +88,9 @@ class GitSource:
         if commit == since:
             return Look(commit, ())
         return Look(commit, self.repository.changed(since, commit) if since else None)
+
+    def rest(self) -> None:
+        """Keep everything: git's processes wait for the next turn, and hold no content."""
 
 
 def open_source(repository: PartialRepository) -> Source:

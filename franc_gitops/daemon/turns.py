@@ -82,6 +82,8 @@ class Turns:
             return self._take(wake)
         except (EventLogUnreachable, EventLogRefused) as error:
             return Outcome(self._look_without_log(error))
+        finally:
+            self._source.rest()
 
     def _take(self, wake: Wake) -> Outcome | None:
         if self.is_due:

@@ -39,6 +39,10 @@ class PartialRepository(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what is kept for the next question; the repository can still be used."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

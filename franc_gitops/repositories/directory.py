@@ -65,9 +65,9 @@ class DirectoryRepository:
         self._files, self._kept, self._room = search.files, {}, _KEPT_BYTES
         return search
 
-    def _keep(self, path: str, file: str, content: bytes) -> None:
+    def _keep(self, path: str, content: bytes) -> None:
         """Keep a file's content until it is asked for, if there is room."""
-        self._files[path] = file
+        self._kept.pop(path, None)
         self._room -= len(content)
         if self._room >= 0:
             self._kept[path] = content
@@ -136,16 +136,17 @@ class DirectoryRepository:
 
     def _identify(self, problems: list[Problem]) -> Iterator[tuple[str, str]]:
         """Give path and blob id of each file that can be read."""
-        for path, file in list(self._files.items()):
+        for path, file in self._files.items():
             content = read_regular(file, path)
             if not isinstance(content, bytes):
                 problems.append(content)
                 continue
-            self._keep(path, file, content)
+            self._keep(path, content)
             yield path, git_blob_id(content)
 
     def _read_again(self, file: SourceFile) -> bytes | Problem:
-        content = read_regular(self._files.get(file.path, str(self.root / file.path)), file.path)
+        where = self._files.get(file.path) or f"{self.root}/{file.path}"
+        content = read_regular(where, file.path)
         if isinstance(content, bytes) and git_blob_id(content) != file.blob:
             message = "the file changed while it was read"
             return problem("FRN120", file.path, message, hint="run again")

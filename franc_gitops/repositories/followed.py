@@ -57,6 +57,9 @@ class FollowedFolder(DirectoryRepository):
                     rows[path] = self._rows[path]
         self._rows = rows
         self._moving = {path: self._moving[path] for path in busy if path in self._moving}
+        self._files = {
+            path: file for path, file in self._files.items() if self._is_link(path, file)
+        }
         files = {path: _blob(row) for path, row in rows.items()}
         return Snapshot("", files, tuple(problems), busy=frozenset(busy))
 
@@ -70,6 +73,7 @@ class FollowedFolder(DirectoryRepository):
         busy: set[str] = set()
         for path in sorted(paths):
             file = self._find(path)
+            self._files.pop(path, None)  # a link that it may have been
             if file is None:
                 self._rows.pop(path, None)
                 continue
@@ -84,10 +88,9 @@ class FollowedFolder(DirectoryRepository):
                 files[path] = _blob(row)
         return Snapshot(commit, files, busy=frozenset(busy))
 
-    def close(self) -> None:
-        """Let go of what only one turn needs."""
-        super().close()
-        self._files.clear()
+    def _is_link(self, path: str, file: str) -> bool:
+        """Tell whether a request file stands elsewhere than its path says."""
+        return file != f"{self.root}/{path}"
 
     def _look(self, path: str, file: str, *, is_told: bool = False) -> bytes | Problem | None:
         """Give signature and blob id of a file; None for one that is being written."""
@@ -110,7 +113,7 @@ class FollowedFolder(DirectoryRepository):
             os.close(handle)
         if _sign(after) != signature:
             return None
-        self._keep(path, file, content)
+        self._keep(path, content)
         if self._age(after) < _RACY_SECONDS:  # another change may leave the same time
             signature = bytes(_SIGNATURE)
         return signature + bytes.fromhex(git_blob_id(content))
