@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-import weakref
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from itertools import count, islice
 from json.encoder import encode_basestring as quote
-from tempfile import SpooledTemporaryFile
-from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from franc_gitops.errors import EventLogRefused
+from franc_gitops.ledger_values import LedgerValues
 from franc_gitops.model import FINAL_PHASES, Phase
 
 if TYPE_CHECKING:
@@ -45,9 +43,6 @@ _FINAL = tuple(f'{phase}"'.encode() for phase in FINAL_PHASES)
 """The first place of `_PHASE` is the field: texts before it have their quotes escaped."""
 
 _CHANGE_LENGTH = len("CHG-2024-000001")
-_IN_MEMORY_BYTES = 8 << 20
-_CHUNK_BYTES = 1 << 20
-_LENGTH_BITS = 28
 _REMEMBERED_CHANGES = 10_000
 _NUMBERS = count()
 
@@ -181,61 +176,6 @@ def change_of(request_id: str) -> str:
     return request_id[start : start + _CHANGE_LENGTH] if start >= 0 else ""
 
 
-class _Values:
-    """request_id -> value, kept in a file once there are many; threads may share it."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, int] = {}  # where it begins and its length, in one number
-        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, prefix="franc-ledger-")  # noqa: SIM115 - lives as long as this
-        weakref.finalize(self, self._file.close)
-        self._end = 0
-        self._chunk = b""
-        self._chunk_start = 0
-        self._is_elsewhere = False
-        self._lock = RLock()  # around the file, which has one place at a time
-
-    def put(self, request_id: str, value: bytes) -> bool:
-        """Keep a value; tell whether it is new."""
-        with self._lock:
-            if request_id in self._places and self[request_id] == value:
-                return False
-            if self._is_elsewhere:  # a seek empties the buffer, so only where one is needed
-                self._file.seek(self._end)
-                self._is_elsewhere = False
-            self._file.write(value)
-            self._places[request_id] = self._end << _LENGTH_BITS | len(value)
-            self._end += len(value)
-            return True
-
-    def __getitem__(self, request_id: str) -> bytes:
-        with self._lock:
-            place, length = divmod(self._places[request_id], 1 << _LENGTH_BITS)
-            start = place - self._chunk_start
-            if start < 0 or start + length > len(self._chunk):
-                self._read_chunk(place, length)
-                start = 0
-            return self._chunk[start : start + length]
-
-    def _read_chunk(self, place: int, length: int) -> None:
-        self._is_elsewhere = True
-        self._file.seek(place)
-        self._chunk = self._file.read(max(_CHUNK_BYTES, length))
-        self._chunk_start = place
-
-    def items(self, among: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
-        wanted = self._places if among is None else set(among).intersection(self._places)
-        return zip(wanted, map(self.__getitem__, wanted), strict=True)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __contains__(self, request_id: object) -> bool:
-        return request_id in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The files of a snapshot against the ledger.
@@ -265,7 +205,7 @@ class Ledger:
 
     def __init__(self) -> None:
         """Begin with an empty ledger."""
-        self._values = _Values()
+        self._values = LedgerValues()
         self._number = next(_NUMBERS)
         self._changed: deque[str] = deque(maxlen=_REMEMBERED_CHANGES)
         self._open: set[str] = set()

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from franc_gitops.eventlogs.kafka.probes import KafkaProbes
     from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicWishes
     from franc_gitops.model import Pin, Request
+    from franc_gitops.pipeline.ports import PartialWriteBack, WriteBack
     from franc_gitops.pipeline.publish import Progress
     from franc_gitops.pipeline.review import Base
     from franc_gitops.pipeline.signatures import SignatureCheck
-    from franc_gitops.pipeline.turn import PartialWriteBack, WriteBack
     from franc_gitops.pipeline.witness import Witness
     from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories import RequestRepository

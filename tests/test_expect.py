@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.pipeline.report import Report
+    from franc_gitops.pipeline.turn import Pass
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from franc_gitops.model import Lineage
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
-from franc_gitops.pipeline.turn import Pass, Report
+from franc_gitops.pipeline.report import Report
+from franc_gitops.pipeline.turn import Pass
 from franc_gitops.reports import Done, Look, renderer
 from tests.support.schedule import ScheduledClock, make_request, make_situation
 

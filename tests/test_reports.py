@@ -19,7 +19,7 @@ from franc_gitops.model import Problem, Severity, Validated
 from franc_gitops.pipeline.deliver import events_of
 from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.publish import Publisher
-from franc_gitops.pipeline.turn import Report
+from franc_gitops.pipeline.report import Report
 from franc_gitops.problems import CODES
 from franc_gitops.reports import Done, Findings, Look, Planned, formats, renderer
 from franc_gitops.reports.annotations import annotate, told

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
     from franc_gitops.settings import Settings
 
 REQUEST = """\

@@ -24,7 +24,7 @@ from franc_gitops.eventlogs.memory import LEDGER, MemoryCluster, MemoryEventLog,
 from franc_gitops.ledger import Ledger
 from franc_gitops.model import Written
 from franc_gitops.pipeline.commit_message import MOST_CHANGES
-from franc_gitops.pipeline.turn import PartialCommits
+from franc_gitops.pipeline.ports import PartialCommits
 from franc_gitops.pipeline.writeback_git import GitWriteBack
 from franc_gitops.repositories.git.commits import GitCommits
 from franc_gitops.settings import load_settings
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from franc_gitops.clock import Deadline
-    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.pipeline.report import Report
+    from franc_gitops.pipeline.turn import Pass
     from franc_gitops.repositories.commits import Branch, NewCommit
 
 REQUEST = "pop_CHG-2024-000001"

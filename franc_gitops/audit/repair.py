@@ -13,7 +13,8 @@ from franc_gitops.model import Written
 
 if TYPE_CHECKING:
     from franc_gitops.audit.verify import Audit
-    from franc_gitops.pipeline.turn import PartialWriteBack, Pass
+    from franc_gitops.pipeline.ports import PartialWriteBack
+    from franc_gitops.pipeline.turn import Pass
 
 REPAIRED = frozenset({"FRN524", "FRN620", "FRN621", "FRN622"})
 """What is right again once the status files are written."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from franc_gitops.model import Problem
+    from franc_gitops.pipeline.ports import Projection
     from franc_gitops.pipeline.project import StatusFile
-    from franc_gitops.pipeline.turn import Projection
     from franc_gitops.pipeline.witness import Claim
     from franc_gitops.status_reading import StatusReader
 

@@ -13,7 +13,7 @@ from franc_gitops.errors import Exit, UsageError, WriteBackFailed
 if TYPE_CHECKING:
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.pipeline.actions import Plan
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
     from franc_gitops.reports import Render
     from franc_gitops.settings import Settings
 

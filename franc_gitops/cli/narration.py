@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.model import Role
     from franc_gitops.daemon.narrator import Narrator
     from franc_gitops.errors import FrancError
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 
 def open_narrator(invocation: Invocation) -> Narrator:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.model import Written
     from franc_gitops.pipeline.actions import Action, Plan
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
     from franc_gitops.reports import Planned
     from franc_gitops.settings import Settings
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from franc_gitops.cli.invocation import Invocation
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
     from franc_gitops.settings import Settings
 
 app = verb()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from franc_gitops.cli.invocation import Invocation
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.replay import Replay
-    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.pipeline.report import Report
+    from franc_gitops.pipeline.turn import Pass
     from franc_gitops.reports import Render
 
 app = verb()

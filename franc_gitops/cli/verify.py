@@ -100,7 +100,7 @@ def _check_repair(write_back: str, rev: str, *, is_wanted: bool) -> None:
 
 def _repair(turn: Pass, audit: Audit, settings: Settings) -> Audit:
     from franc_gitops.audit.repair import repair
-    from franc_gitops.pipeline.turn import PartialWriteBack
+    from franc_gitops.pipeline.ports import PartialWriteBack
     from franc_gitops.wiring import open_work_tree
 
     own = turn.write_back

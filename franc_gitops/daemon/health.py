@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 
 class Health:

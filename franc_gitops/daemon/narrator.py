@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from franc_gitops.daemon.model import Role
     from franc_gitops.errors import FrancError
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 
 class Narrator(Protocol):

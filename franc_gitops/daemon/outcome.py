@@ -19,7 +19,7 @@ from franc_gitops.errors import (
 
 if TYPE_CHECKING:
     from franc_gitops.errors import FrancError
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 OTHER = "other"
 """A reason or label that has no name of its own."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.ledger import Ledger, LedgerEntry
     from franc_gitops.model import Problem
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 UNKNOWN_TYPE = "unknown"
 _PROBLEMS_KEPT = 20

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
-    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.pipeline.report import Report
+    from franc_gitops.pipeline.turn import Pass
 
 _NO_NEWS = frozenset(["retry", "takeover"])
 """What wakes the loop although nothing has changed."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from franc_gitops.model import Request
     from franc_gitops.pipeline.actions import Action, Plan
     from franc_gitops.pipeline.part import Part
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 
 class Known:

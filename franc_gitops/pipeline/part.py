@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.known import Known
-    from franc_gitops.pipeline.turn import Validator
+    from franc_gitops.pipeline.ports import Validator
 
 MOST_FILES = 1_000
 """More files than this are not a part: a run over all of them is as quick."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Comparison, Ledger
     from franc_gitops.model import Snapshot
     from franc_gitops.pipeline.actions import Plan
-    from franc_gitops.pipeline.turn import Validator
+    from franc_gitops.pipeline.ports import Validator
     from franc_gitops.repositories import RequestRepository
 
 

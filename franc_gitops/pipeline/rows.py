@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.ledger import Ledger, LedgerEntry
     from franc_gitops.pipeline.actions import Action, Plan
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 
 def rows_of_settled(plan: Plan, ledger: Ledger, log_name: str) -> Iterator[dict[str, Any]]:

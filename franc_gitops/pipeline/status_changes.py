@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from franc_gitops.model import Pin, Written
+    from franc_gitops.pipeline.ports import Projection
     from franc_gitops.pipeline.project import StatusFile
-    from franc_gitops.pipeline.turn import Projection
     from franc_gitops.repositories.commits import Commits, Draft
 
 _SUFFIXES = (".yaml", ".yml")

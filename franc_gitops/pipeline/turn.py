@@ -6,11 +6,10 @@ same pass in a loop and keeps the publisher between turns.
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from franc_gitops.errors import (
     EventLogRefused,
@@ -28,183 +27,28 @@ from franc_gitops.pipeline import offline, rest, review
 from franc_gitops.pipeline.actions import Kind, Plan, Situation
 from franc_gitops.pipeline.open_requests import Claims
 from franc_gitops.pipeline.plan import make_plan
-from franc_gitops.pipeline.project import project
+from franc_gitops.pipeline.ports import PartialCommits, PartialWriteBack
+from franc_gitops.pipeline.projection import PlanProjection
+from franc_gitops.pipeline.report import Report
 from franc_gitops.pipeline.signatures import Distrust, find_distrust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from franc_gitops.clock import Clock
     from franc_gitops.errors import FrancError
     from franc_gitops.events import Envelope
     from franc_gitops.ledger import Comparison, Ledger
-    from franc_gitops.model import Glance, LogIdentity, Pin, Provenance, Request, Written
-    from franc_gitops.pipeline.actions import Action
+    from franc_gitops.model import Glance, LogIdentity, Provenance, Request
     from franc_gitops.pipeline.expectation import Expectation
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
-    from franc_gitops.pipeline.project import StatusFile
+    from franc_gitops.pipeline.ports import Projection, Validator, WriteBack
     from franc_gitops.pipeline.publish import Publisher
     from franc_gitops.pipeline.review import Base, Review
     from franc_gitops.pipeline.signatures import SignatureCheck
     from franc_gitops.pipeline.witness import Witness
     from franc_gitops.repositories import RequestRepository
-
-
-class Validator(Protocol):
-    """Loads and validates files; each file by itself, without the rules over the set."""
-
-    def prepare(self, files: int, /) -> None:
-        """Get ready for at most so many files; called before the event log is opened."""
-        ...
-
-    def __call__(self, files: Sequence[SourceFile], /) -> Validated:
-        """Give requests and problems of the files."""
-        ...
-
-
-class Projection(Protocol):
-    """What the status files of one commit must say, as far as the ledger had been read.
-
-    It may be gone through more than once.
-    """
-
-    @property
-    def commit(self) -> str:
-        """The commit whose request files it is about; empty for a plain folder."""
-        ...
-
-    @property
-    def log_name(self) -> str:
-        """The event log that the ledger is of, as status files name it."""
-        ...
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether all that was committed before the pass began is certainly in it."""
-        ...
-
-    @property
-    def paths(self) -> Collection[str]:
-        """The request files."""
-        ...
-
-    def __iter__(self) -> Iterator[StatusFile]:
-        """Give what each status file must say; those that wait for a publication are left out."""
-        ...
-
-    def keep(self, path: str, /) -> bool:
-        """Tell of a request file whether its status file stays."""
-        ...
-
-    def at(self, commit: str, /) -> Projection:
-        """Project another commit with the ledger as it is now, exactly; publishes nothing."""
-        ...
-
-
-class WriteBack(Protocol):
-    """Makes the status files say what they must."""
-
-    def prepare(self, files: int, /) -> None:
-        """Get ready for at most so many status files; called before the event log is opened."""
-        ...
-
-    def __call__(
-        self,
-        wanted: Projection,
-        keep: Callable[[str], bool],
-        pins: Sequence[Pin],
-        note: str = "",
-        /,
-    ) -> Written:
-        """Write, leave and remove status files; raises WriteBackFailed after doing all it can.
-
-        `keep` tells of a request file whether its status file stays. A `note` is kept if all
-        status files are right in the end.
-        """
-        ...
-
-    def close(self) -> None:
-        """End what was prepared."""
-        ...
-
-    def last_note(self) -> str:
-        """Give the note that was kept last; empty if there is none."""
-        ...
-
-    def find_unmoved(self, pins: Sequence[Pin], /) -> Written | None:
-        """Count the status files if all are as they were when the note was kept, else None."""
-        ...
-
-
-@runtime_checkable
-class PartialWriteBack(WriteBack, Protocol):
-    """One that can also write a few status files without looking at all of them."""
-
-    def some(self, wanted: Iterable[StatusFile], gone: Sequence[str], /) -> Written:
-        """Write these status files, remove those of request files that are gone, and no more.
-
-        Raises WriteBackFailed after doing all it can.
-        """
-        ...
-
-
-@runtime_checkable
-class PartialCommits(WriteBack, Protocol):
-    """One that commits, and can look at a few status files alone."""
-
-    def part(self, wanted: Projection, gone: Sequence[str], /) -> Written:
-        """Commit these status files, without those of request files that are gone.
-
-        Looks at all of them after all where the branch is not as it was known to be. Raises
-        WriteBackFailed.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a pass did; `failure` is what went wrong after the plan was made, if anything.
-
-    `published` are the actions, by request_id, that this pass has certainly committed. `plan`
-    is the last one that was made: it knows what was published before it as unchanged.
-    """
-
-    plan: Plan
-    ledger: Ledger
-    log_name: str
-    published: Mapping[str, Action] = field(default_factory=dict)
-    written: Written | None = None
-    new_pins: tuple[Pin, ...] = ()
-    failure: FrancError | None = None
-    publish_seconds: float = 0.0
-    resting: int = 0
-    """How many requests are as the last pass left them, if that is all there is to say."""
-
-    @property
-    def unsent(self) -> frozenset[str]:
-        """The request_ids that the plan sends and that are not committed."""
-        return frozenset(a.request_id for a in self.plan.sends) - self.published.keys()
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """What became of each request that was looked at, also before the last plan was made."""
-        earlier = self._published_earlier
-        return (*earlier.values(), *(a for a in self.plan.actions if a.request_id not in earlier))
-
-    @property
-    def counts(self) -> Mapping[Kind, int]:
-        """How many requests there are of each kind; of those that are sent, the committed ones."""
-        counts = Counter(action.kind for action in self.published.values())
-        found, earlier = self.plan.counts, len(self._published_earlier)
-        counts[Kind.HOLD] = found.get(Kind.HOLD, 0)
-        counts[Kind.SKIP] = max(0, found.get(Kind.SKIP, 0) - earlier) + self.resting
-        return counts
-
-    @property
-    def _published_earlier(self) -> Mapping[str, Action]:
-        last = {action.request_id for action in self.plan.sends}
-        return {name: action for name, action in self.published.items() if name not in last}
 
 
 @dataclass
@@ -451,7 +295,7 @@ class Pass:
         if self.write_back is None:
             return report
         is_exact = bool(report.published)
-        wanted = _Projection(self, report.plan, report.unsent, is_exact=is_exact)
+        wanted = self._project(report.plan, report.unsent, is_exact=is_exact)
         try:
             written = self.write_back(wanted, wanted.keep, self.pins, note)
             return replace(report, written=written)
@@ -460,7 +304,7 @@ class Pass:
 
     def _write_part(self, report: Report, part: Part) -> Report:
         """Write the status files of a part, if this write-back can; the next run over all does."""
-        wanted = _Projection(self, report.plan, report.unsent, is_exact=True)
+        wanted = self._project(report.plan, report.unsent, is_exact=True)
         gone = [path for path in part.paths if not wanted.keep(path)]
         try:
             if isinstance(self.write_back, PartialWriteBack):
@@ -479,23 +323,11 @@ class Pass:
     def projection(self, plan: Plan) -> Projection:
         """Project a plan while it is not carried out: what is to be sent is left out."""
         unsent = frozenset(action.request_id for action in plan.sends)
-        return _Projection(self, plan, unsent, is_exact=True)
+        return self._project(plan, unsent, is_exact=True)
 
-
-class _Projection:
-    """A plan and a ledger as status files; knows the pass that can look again."""
-
-    def __init__(self, turn: Pass, plan: Plan, unsent: frozenset[str], *, is_exact: bool) -> None:
-        self.commit = plan.commit
-        self.paths = plan.situation.snapshot.files.keys()
-        self.log_name = turn.identity.name
-        self.is_exact = is_exact
-        self.keep = _keeper(plan)
-        self.at = turn.project
-        self._parts = (plan, turn.publisher.ledger, self.log_name, unsent)
-
-    def __iter__(self) -> Iterator[StatusFile]:
-        return project(*self._parts)
+    def _project(self, plan: Plan, unsent: frozenset[str], *, is_exact: bool) -> PlanProjection:
+        ledger, log_name = self.publisher.ledger, self.identity.name
+        return PlanProjection(plan, ledger, log_name, unsent, self.project, is_exact=is_exact)
 
 
 def _provenance(
@@ -513,20 +345,3 @@ def _compare(ledger: Ledger, snapshot: Snapshot) -> Comparison:
         return found
     unknown = {path: blob for path, blob in found.unknown.items() if path not in snapshot.busy}
     return replace(found, unknown=unknown)
-
-
-def _keeper(plan: Plan) -> Callable[[str], bool]:
-    """Give what tells whether the status file of a request file stays.
-
-    It goes with its request file. A file, or a folder of them, that is there and cannot be
-    read is not gone: what was published of it stays as it is.
-    """
-    snapshot, acted_on = plan.situation.snapshot, plan.by_path
-    unread = {problem.path for problem in snapshot.problems}
-    folders = tuple(f"{path}/" for path in unread)
-
-    def keep(path: str) -> bool:
-        known = path in snapshot.files or path in acted_on or path in snapshot.busy
-        return known or path in unread or path.startswith(folders)
-
-    return keep

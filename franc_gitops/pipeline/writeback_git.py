@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from franc_gitops.clock import Clock
     from franc_gitops.model import Pin
+    from franc_gitops.pipeline.ports import Projection
     from franc_gitops.pipeline.status_changes import Changes, CommittedFolder
-    from franc_gitops.pipeline.turn import Projection
     from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories.commits import Branch, Commits, Draft
 

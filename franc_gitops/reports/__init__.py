@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Ledger
     from franc_gitops.model import Problem, Validated
     from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.report import Report
     from franc_gitops.pipeline.review import Review
-    from franc_gitops.pipeline.turn import Report
 
 
 COMMENT = 65_000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
     from tests.support.project import Project
 
 

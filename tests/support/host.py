@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.pipeline.report import Report
+    from franc_gitops.pipeline.turn import Pass
     from tests.support.git import Content
 
 PIN = Pin("TestClusterOfThisHost1", "franc.gitops.ledger", "topic-id-1", 32)

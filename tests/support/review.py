@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from franc_gitops.pipeline.report import Report
     from franc_gitops.pipeline.review import Review
-    from franc_gitops.pipeline.turn import Pass, Report
+    from franc_gitops.pipeline.turn import Pass
     from franc_gitops.settings import Settings
     from tests.support.git import Content
     from tests.support.project import Project

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from franc_gitops.daemon.model import Role
     from franc_gitops.errors import FrancError
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 SECONDS = 60.0
 """What a test waits for at the most: the machine may be busy with others."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from franc_gitops.daemon.turns import Outcome
-    from franc_gitops.pipeline.turn import Report
+    from franc_gitops.pipeline.report import Report
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
