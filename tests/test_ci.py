@@ -120,6 +120,29 @@ def test_publications_wait_for_each_other_and_none_is_left_out_for_its_paths() -
     assert all("changes" not in rule for rule in publish["rules"])
 
 
+def test_only_the_default_branch_is_published_and_as_it_is_now() -> None:
+    """A run may be started by hand elsewhere, wait for long, or be started again."""
+    jobs = ci.read_yaml(ci.WORKFLOW)["jobs"]
+    assert "github.ref == 'refs/heads/@BRANCH@'" in jobs["publish"]["if"]
+    assert jobs["publish"]["steps"][0]["with"]["ref"] == "@BRANCH@"
+    for rule in ci.read_yaml(ci.PIPELINE)["franc-gitops publish"]["rules"]:
+        assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"]
+    newest = {"franc-gitops publish": "$CI_DEFAULT_BRANCH", "Publish": "$BRANCH_NAME"}
+    scripts = [ci.pipeline_script("franc-gitops publish"), *ci.jenkins_scripts()]
+    for script, branch in zip(
+        [s for s in scripts if " publish " in s], newest.values(), strict=True
+    ):
+        assert f'git fetch --quiet origin "{branch}"' in script
+
+
+def test_an_audit_comes_also_after_a_publication_that_held_something() -> None:
+    assert "!cancelled()" in ci.read_yaml(ci.WORKFLOW)["jobs"]["verify"]["if"]
+    [rule] = ci.read_yaml(ci.PIPELINE)["franc-gitops verify"]["rules"]
+    assert rule["when"] == "always"
+    stage = ci.JENKINSFILE.read_text().split("stage('Publish')")[1].split("stage(")[0]
+    assert "catchError" in stage
+
+
 # --- the action -----------------------------------------------------------------------------
 
 
@@ -162,6 +185,8 @@ class Action:
 
 def test_the_action_validates_plans_and_publishes(project: Project, tmp_path: Path) -> None:
     project.add(range(2))
+    for name in ("json", "pip", "runpy", "venv"):  # not taken for Python's own
+        project.clone.write(f"{name}.py", "raise SystemExit('the repository was run')")
     action = Action(project, tmp_path, installed=False)
     done, outputs = action.run()
     assert not (action.temp / "franc-gitops").is_symlink()
@@ -215,17 +240,37 @@ def test_the_action_refuses_what_it_does_not_know_and_runs_nothing_that_is_given
 # --- GitHub, GitLab, Jenkins, a shell -------------------------------------------------------
 
 
-def test_the_github_workflow_reviews_a_pull_request(reviewed: tuple[Project, str]) -> None:
+def test_the_github_workflow_reviews_a_pull_request(
+    reviewed: tuple[Project, str], tmp_path: Path
+) -> None:
     project, base = reviewed
     steps = ci.workflow_steps("review")
     done = ci.run_step(project, steps["Is it all valid?"]["run"])
     assert done.returncode == 1
     assert {c.properties.get("file") for c in obeyed(done.stdout)} >= {"requests/bad.yaml"}
-    summary = project.root / "summary.md"
     planned = steps["What would be sent?"]
-    done = ci.run_step(project, planned["run"], BASE=base, GITHUB_STEP_SUMMARY=str(summary))
+    places = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "RUNNER_TEMP": str(tmp_path)}
+    done = ci.run_step(project, planned["run"], BASE=base, **places)
     assert done.returncode == 1
-    assert "1 to publish, 1 held" in read_markdown(summary.read_text()).text_content()
+    summary = (tmp_path / "summary.md").read_text()
+    assert "1 to publish, 1 held" in read_markdown(summary).text_content()
+
+
+def test_the_github_workflow_obeys_nothing_that_a_pull_request_names(
+    reviewed: tuple[Project, str], tmp_path: Path
+) -> None:
+    project, base = reviewed
+    project.clone.commit({"requests/##[add-mask]a.yaml": WRONG.replace("CHG", "##[error]CHG")})
+    project.clone.write("plan.md", "not the report")
+    project.clone.write("requests/##[add-mask]b.yaml", "not committed")
+    planned = ci.workflow_steps("review")["What would be sent?"]
+    places = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "RUNNER_TEMP": str(tmp_path)}
+    done = ci.run_step(project, planned["run"], BASE=base, **places)
+    assert "##[add-mask]a.yaml" in done.stdout
+    [command] = obeyed(done.stdout)
+    assert command.name == "stop-commands"
+    assert not obeyed(done.stderr)
+    assert (project.root / "plan.md").read_text() == "not the report"
 
 
 def test_the_gitlab_pipeline_reviews_a_merge_request(reviewed: tuple[Project, str]) -> None:
@@ -243,9 +288,10 @@ def test_jenkins_reviews_a_change(reviewed: tuple[Project, str], tmp_path: Path)
     project, base = reviewed
     project.clone.git("branch", "--force", "main", base)
     project.clone.git("remote", "add", "origin", str(project.root))
-    (project.root / ".venv").symlink_to(ci.TOOLS.parent)
+    (tmp_path / "venv").symlink_to(ci.TOOLS.parent)
     [script] = [script for script in ci.jenkins_scripts() if "CHANGE_TARGET" in script]
-    done = ci.run_step(project, script, CHANGE_TARGET="main", expression=("-xe",))
+    given = {"CHANGE_TARGET": "main", "WORKSPACE_TMP": str(tmp_path)}
+    done = ci.run_step(project, script, expression=("-xe",), **given)
     assert done.returncode == 1, done.stderr
     assert "1 to publish, 1 held" in (project.root / "reports/plan.md").read_text()
     assert read_junit((project.root / "reports/validate.xml").read_text()).get("failures") == "2"
@@ -282,7 +328,8 @@ def test_gitlab_publishes_what_is_merged_and_finds_a_status_file_edited_by_hand(
     project.clone.git("clone", "--quiet", "--bare", str(project.root), str(remote))
     job = Project(clone_repository(remote, tmp_path / "job"))
     job.clone.git("checkout", "--quiet", "--detach")
-    publish = ci.run_step(job, ci.pipeline_script("franc-gitops publish"), FRANC_WRITE_BACK="push")
+    given = {"CI_DEFAULT_BRANCH": "main", "FRANC_WRITE_BACK": "push"}
+    publish = ci.run_step(job, ci.pipeline_script("franc-gitops publish"), **given)
     assert publish.returncode == 0, publish.stderr
     assert read_junit((job.root / "publish.xml").read_text()).get("tests") == "2"
     verify = ci.pipeline_script("franc-gitops verify")

@@ -96,6 +96,19 @@ def test_why_a_run_failed_is_an_annotation_too(project: Project) -> None:
     assert not obeyed(project.run("plan", "--rev", "nowhere").stderr)
 
 
+def test_a_workflow_obeys_nothing_that_a_warning_names(project: Project) -> None:
+    project.add(range(1))
+    for name in ("a\n::error::b", "##[stop-commands]c"):
+        project.clone.write(f"requests/{name}.yaml", request_text(7))
+    done = project.run("plan", "-o", "github")
+    assert done.returncode == 0
+    assert "not committed" in done.stderr
+    assert not obeyed(done.stderr)
+    done = project.run("plan", "-o", "github", "--rev", "x\n::warning::y##[error]z")
+    assert done.returncode == 2
+    assert [command.name for command in obeyed(done.stderr)] == ["error"]
+
+
 def test_paths_begin_at_the_top_of_the_clone(project: Project) -> None:
     project.clone.write("net/franc-gitops.yaml", "source: x\n")
     project.clone.write("net/requests/a.yaml", WRONG)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from franc_gitops.settings import Settings
 
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_COMMAND = re.compile(r"##(?=\[)|^(\s*):(?=:)", re.MULTILINE)
+"""What GitHub's runner would take for a command: `##[` anywhere, `::` where a line begins."""
 _COLORS = {"error": "31;1", "warning": "33;1", "hint": "36"}
 
 
@@ -106,9 +108,14 @@ class Invocation:
         return f"\x1b[{_COLORS[word]}m{word}\x1b[0m" if self.colors(sys.stderr) else word
 
     def _write(self, text: str, label: str = "") -> None:
-        """Write lines, without anything that a terminal would obey: names come from anywhere."""
+        """Write lines without what a terminal or a runner would obey: names come from anywhere."""
+        shown = f"{label}{_UNPRINTABLE.sub(_escape, text)}\n"
+        if self.annotates:
+            shown = _COMMAND.sub(
+                lambda found: f"{found[1]}: " if found[1] is not None else "# #", shown
+            )
         with suppress(OSError):  # nobody is there to be told
-            sys.stderr.write(f"{label}{_UNPRINTABLE.sub(_escape, text)}\n")
+            sys.stderr.write(shown)
 
 
 def _escape(found: re.Match[str]) -> str:
