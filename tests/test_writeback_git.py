@@ -590,6 +590,22 @@ def test_a_push_that_hangs_after_it_was_done_counts_as_done(host: Host, site: Si
     check_pushed(site.publish(push_timeout="6"), host)
 
 
+def test_a_connection_that_breaks_after_the_push_was_done_counts_as_done(
+    host: Host, site: Site
+) -> None:
+    host.hook("post-receive", "kill -9 $PPID")
+    check_pushed(site.publish(), host)
+
+
+def test_a_connection_that_breaks_before_is_no_refusal(host: Host, site: Site) -> None:
+    """Nothing goes to the status branch because of it."""
+    host.hook("pre-receive", "kill -9 $PPID")
+    assert failure_of(site.publish()).code == "FRN604"
+    assert not host.tip("franc-gitops/status")
+    host.hook("pre-receive", "")
+    check_pushed(site.publish(), host)
+
+
 def test_what_the_remote_took_and_does_not_have_is_not_pushed(host: Host, site: Site) -> None:
     """Only what it shows when it is asked again counts."""
     host.hook("post-receive", "while read o n r; do git update-ref $r $o; done")

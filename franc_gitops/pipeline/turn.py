@@ -304,7 +304,7 @@ class Pass:
 
     def _write_part(self, report: Report, part: Part) -> Report:
         """Write the status files of a part, if this write-back can; the next run over all does."""
-        wanted = self._project(report.plan, report.unsent, is_exact=True)
+        wanted = self._project(report.plan, report.unsent, is_exact=bool(report.published))
         gone = [path for path in part.paths if not wanted.keep(path)]
         try:
             if isinstance(self.write_back, PartialWriteBack):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from franc_gitops.errors import BranchMoved, WriteBackFailed
-from franc_gitops.repositories.git.command import NO_HOOKS, GitTooSlow
+from franc_gitops.repositories.git.command import NO_HOOKS
 from franc_gitops.repositories.git.commits import FILE_MODE
-from franc_gitops.repositories.git.refusals import explain_remote
 from franc_gitops.repositories.git.remote import LEAST
 
 if TYPE_CHECKING:
@@ -62,17 +61,15 @@ class RemoteBranch:
     def add(self, commit: NewCommit, commit_id: str, expected: str, deadline: Deadline) -> None:
         """Push a commit and ask the remote whether it has it: only then it is pushed."""
         del commit
-        slow: GitTooSlow | None = None
+        trouble: WriteBackFailed | None = None
         try:
             self._remote.push(commit_id, self._branch, expected, max(deadline.left, _LEAST_PUSH))
-        except GitTooSlow as error:
-            slow = error
+        except WriteBackFailed as error:  # it may have arrived nevertheless
+            trouble = error
         tip = self._ask(deadline)
-        if tip == commit_id or self._has(tip, commit_id, deadline):
-            return
-        if slow:
-            raise explain_remote(self._remote.name, str(slow)) from slow
-        raise BranchMoved(f"{self.name} does not have {commit_id} although it took it")
+        if tip != commit_id and not self._has(tip, commit_id, deadline):
+            lost = f"{self.name} does not have {commit_id} although it took it"
+            raise trouble or BranchMoved(lost)
 
     def _ask(self, deadline: Deadline) -> str:
         return self._remote.ask([self._branch], deadline.left).tips.get(self._branch, "")

@@ -94,8 +94,8 @@ class Rejection(NamedTuple):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the remote would have taken it, if only it could."""
-        return "unpacker error" in self.summary
+        """Whether the remote did not get as far as to say yes or no."""
+        return "unpacker error" in self.summary or self.summary.startswith("[remote failure]")
 
     def __str__(self) -> str:
         return _short([self.summary, self.said] if self.said else [self.summary])

@@ -73,10 +73,10 @@ class Remote:
     def push(self, commit: str, branch: str, expected: str, seconds: float) -> None:
         """Make a branch stand at a commit if it stands at `expected`; empty: if there is none.
 
-        Raises BranchMoved, BranchRefused, WriteBackFailed, or GitTooSlow: then nobody knows.
+        Raises BranchMoved, BranchRefused, or WriteBackFailed: then nobody knows.
         """
         lease = f"--force-with-lease={HEADS}{branch}:{expected}"
-        outcome = self._git.attempt(*self._pushing(lease, commit, branch), seconds=seconds)
+        outcome = self._attempt(self._pushing(lease, commit, branch), seconds)
         if outcome.code:
             self._judge(outcome, branch)
 
@@ -103,10 +103,13 @@ class Remote:
         raise explain_remote(self.name, messages)
 
     def _try(self, command: tuple[str, ...], seconds: float) -> Outcome:
-        try:
-            outcome = self._git.attempt(*command, seconds=max(seconds, LEAST))
-        except GitTooSlow as error:
-            raise explain_remote(self.name, str(error)) from error
+        outcome = self._attempt(command, max(seconds, LEAST))
         if outcome.code:
             self._fail(outcome.messages)
         return outcome
+
+    def _attempt(self, command: tuple[str, ...], seconds: float) -> Outcome:
+        try:
+            return self._git.attempt(*command, seconds=seconds)
+        except GitTooSlow as error:
+            raise explain_remote(self.name, str(error)) from error
