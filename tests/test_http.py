@@ -6,19 +6,24 @@ import hashlib
 import hmac
 import json
 import socket
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from franc_gitops.daemon import connections
 from franc_gitops.daemon.access import BURST, HEALTH, is_this_machine
 from franc_gitops.daemon.answers import HOOK_BURST
 from franc_gitops.daemon.board import Count, Role, Stage
+from franc_gitops.daemon.connections import ACCEPTED_AT_ONCE, MOST
+from franc_gitops.daemon.dashboard.stream import STREAMS
 from franc_gitops.daemon.hooks import LARGEST_BODY
 from franc_gitops.daemon.http import DEFAULT_ADDRESS
 from franc_gitops.errors import EventLogUnreachable, UsageError
 from tests.support.daemon import Station
 from tests.support.http import ask, bearer, password
 from tests.support.project import new_project
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +62,23 @@ def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 def push(address: str, headers: dict[str, str], body: bytes = PUSH) -> int:
     return ask(address, "/hooks/push", method="POST", body=body, headers=headers).status
+
+
+def connect(address: str) -> socket.socket:
+    """Open a connection that asks nothing."""
+    host, port = address.split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def is_open(connection: socket.socket) -> bool:
+    """Tell whether the other side has not ended a connection."""
+    connection.setblocking(False)
+    try:
+        return bool(connection.recv(1))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 # ------------------------------------------------------------------------------------- health
@@ -279,6 +301,62 @@ def test_pages_are_limited_and_health_is_not(station: Station, open_door: str) -
     assert ask(open_door, "/static/icon.svg").status == 200
 
 
+def test_strangers_do_not_use_up_what_others_may_ask(guarded: str) -> None:
+    codes = {ask(guarded, "/status").status for _ in range(int(BURST) + 1)}
+    assert codes == {401, 429}
+    assert ask(guarded, "/status", headers=bearer(TOKEN)).status == 200
+
+
+def test_a_flood_of_hooks_leaves_pages_alone(open_door: str) -> None:
+    for _ in range(int(BURST)):
+        push(open_door, {})
+    assert ask(open_door, "/static/icon.svg").status == 200
+
+
+def test_silent_connections_make_room_for_who_asks(open_door: str) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connect(open_door)) for _ in range(2 * MOST)]
+        for connection in silent:
+            connection.send(b"GET / HTTP/1.1\r\nHost: loc")
+        assert ask(open_door, "/livez").status == 200
+        assert sum(is_open(connection) for connection in silent) <= MOST + ACCEPTED_AT_ONCE
+
+
+def test_who_sends_no_whole_request_is_cut_off_however_slowly_it_sends(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.3)
+    with station.serve() as address, connect(address) as slow:
+        slow.send(b"GET / HTTP/1.1\r\n")
+
+        def is_cut_off() -> bool:
+            slow.setblocking(False)
+            with suppress(BlockingIOError, ConnectionError):
+                slow.send(b"x")
+            return not is_open(slow)
+
+        wait_for(is_cut_off, what="the end of a slow connection", seconds=10, every=0.05)
+        assert ask(address, "/livez").status == 200
+
+
+def test_what_strangers_send_wrongly_fills_no_log(
+    station: Station, open_door: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(open_door) as stranger:
+        stranger.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")
+        assert b" 400 " in stranger.recv(100)
+    assert station.told == []
+    assert caplog.messages == []
+
+
+def test_what_fails_in_a_page_is_told(
+    station: Station, open_door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.board, "figures", lambda: 1 / 0)
+    assert ask(open_door, "/metrics").status == 500
+    assert "please report it: ZeroDivisionError" in station.told[0]
+
+
 def test_what_is_counted_names_routes_and_no_request(station: Station, open_door: str) -> None:
     ask(open_door, "/requests/device_conn_CHG-2024-000001")
     ask(open_door, "/nowhere/CHG-2024-000001")
@@ -360,6 +438,21 @@ def test_the_stream_says_that_something_changed_and_nothing_else(
         while b"event: change" not in received:
             received += stream.recv(4096)
     assert b"CHG" not in received
+
+
+def test_no_more_browsers_listen_than_may(open_door: str) -> None:
+    with ExitStack() as stack:
+        streams = [stack.enter_context(connect(open_door)) for _ in range(3 * STREAMS)]
+        for stream in streams:
+            stream.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        codes = [stream.recv(12)[-3:] for stream in streams]
+    assert codes.count(b"200") == STREAMS
+    assert codes.count(b"503") == 2 * STREAMS
+
+
+def test_asking_for_the_head_of_the_stream_ends_at_once(open_door: str) -> None:
+    answer = ask(open_door, "/stream", method="HEAD")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
 
 
 def test_a_readable_answer_for_programs_is_json(open_door: str) -> None:

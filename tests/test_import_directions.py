@@ -32,7 +32,7 @@ LIBRARY_ROOMS = {
     "subprocess": {"executors", "repositories.git"},
     "tenacity": {"daemon", "pipeline.writeback_git"},
     "typer": {"cli"},
-    "uvicorn": {"daemon.http"},
+    "uvicorn": {"daemon.connections", "daemon.http"},
     "watchdog": {"daemon"},
     "yaml": {"strict_yaml"},
 }

@@ -32,7 +32,8 @@ STATIC = "/static/"
 
 RATE = 50.0
 BURST = 200.0
-"""Requests a second, and at once, that all clients together may make; health is not counted."""
+"""Requests a second, and at once, that all clients together may make: those who may read, and as
+many again that bring no token. Health is not counted, push hooks have a limit of their own."""
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -63,7 +64,8 @@ class Access:
         self._token = token
         self._local = local
         self._routes = routes
-        self._bucket = Bucket(RATE, BURST, board.clock.monotonic)
+        self._known = Bucket(RATE, BURST, board.clock.monotonic)
+        self._strangers = Bucket(RATE, BURST, board.clock.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -80,9 +82,12 @@ class Access:
             return None
         if self._local and not self._token and not is_this_machine(headers.get("host", "")):
             return PlainTextResponse("this address is for this machine\n", 421)
-        if not self._bucket.take():
+        if path == HOOK:
+            return None
+        authorized: bool = scope["authorized"]
+        if not (self._known if authorized else self._strangers).take():
             return PlainTextResponse("too many requests\n", 429, {"retry-after": "1"})
-        if path == HOOK or scope["authorized"]:
+        if authorized:
             return None
         return PlainTextResponse(
             "the token is needed: Authorization: Bearer TOKEN, or TOKEN as the password\n",

@@ -6,6 +6,7 @@ jinja2 are imported with this module, which only `watch` does.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from starlette.routing import Route
 
 from franc_gitops.daemon import answers, metrics
 from franc_gitops.daemon.access import HOOK, Access
+from franc_gitops.daemon.connections import ACCEPTED_AT_ONCE, Connection
 from franc_gitops.daemon.dashboard import Dashboard
 from franc_gitops.errors import UsageError
 from franc_gitops.settings.forms import split_address
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 OFF = "off"
-_CONNECTIONS = 256
 _SECONDS_TO_END = 1
 
 
@@ -67,6 +68,7 @@ def serving(address: str, doors: Doors) -> Iterator[str]:
         return
     host, port = listener.getsockname()[:2]
     _warn_of_strangers(host, doors)
+    _hear_of_faults(doors.warn)
     server = _server(make_app(doors, local=ip_address(host).is_loopback))
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
@@ -102,6 +104,26 @@ def _listen(address: str, warn: Callable[[str], None]) -> socket.socket | None:
 def _warn_of_strangers(host: str, doors: Doors) -> None:
     if not doors.token and not ip_address(host).is_loopback:
         doors.warn(f"whoever reaches {host} may read the dashboard; FRANC_HTTP_TOKEN asks for more")
+
+
+class _Faults(logging.Handler):
+    """Passes on what went wrong in us; what strangers send wrongly is answered, not logged."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._warn = warn
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fault = record.exc_info[1] if record.exc_info else None
+        if isinstance(fault, Exception):  # nothing else is: streams are cancelled in the end
+            what = f"{type(fault).__name__}: {fault}"
+            self._warn(f"an HTTP answer failed; this is a bug, please report it: {what}")
+
+
+def _hear_of_faults(warn: Callable[[str], None]) -> None:
+    """Let uvicorn write nothing itself, whatever strangers make it complain of."""
+    logger = logging.getLogger("uvicorn.error")
+    logger.handlers, logger.propagate = [_Faults(warn)], False
 
 
 def make_app(doors: Doors, *, local: bool) -> Starlette:
@@ -146,16 +168,17 @@ def _server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             loop="asyncio",
             lifespan="off",
             log_config=None,
+            log_level="error",
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_keep_alive=15,
+            backlog=ACCEPTED_AT_ONCE,
+            timeout_keep_alive=10,
             timeout_graceful_shutdown=_SECONDS_TO_END,
             h11_max_incomplete_event_size=16 << 10,
         )

@@ -10,19 +10,20 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from franc_gitops.daemon.board import Board
 
 STREAMS = 32
 """Browsers that may listen at a time; others are told to come again."""
 
+_MEDIA_TYPE = "text/event-stream"
 PAUSE = 0.3
 KEEP_ALIVE = 10.0
 
@@ -35,13 +36,17 @@ class Stream:
         self._board = board
         self._listening = 0
 
-    async def listen(self, _: Request) -> Response:
+    async def listen(self, request: Request) -> Response:
         """Begin to tell one browser."""
+        if request.method == "HEAD":
+            return Response(media_type=_MEDIA_TYPE)
         if self._listening >= STREAMS:
             return PlainTextResponse("too many are listening\n", 503, {"retry-after": "30"})
-        return StreamingResponse(
-            self._events(), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
-        )
+        self._listening += 1
+        return _Listening(self._events(), self._ended)
+
+    def _ended(self) -> None:
+        self._listening -= 1
 
     async def _events(self) -> AsyncIterator[str]:
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
@@ -51,7 +56,6 @@ class Stream:
                 loop.call_soon_threadsafe(changed.set)
 
         end = self._board.subscribe(tell)
-        self._listening += 1
         try:
             yield "retry: 2000\n\n"
             while True:
@@ -61,5 +65,18 @@ class Stream:
                 yield "event: change\ndata: \n\n"
                 await asyncio.sleep(PAUSE)
         finally:
-            self._listening -= 1
             end()
+
+
+class _Listening(StreamingResponse):
+    """A stream that says when it has ended, also if the browser left before it began."""
+
+    def __init__(self, events: AsyncIterator[str], ended: Callable[[], None]) -> None:
+        super().__init__(events, media_type=_MEDIA_TYPE, headers={"x-accel-buffering": "no"})
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
