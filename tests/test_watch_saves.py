@@ -94,7 +94,16 @@ def by_linking(file: Path, text: str) -> None:
     file.hardlink_to(other)
 
 
-SAVES = [like_vim, like_vs_code, like_rsync, by_rsync, by_deleting, by_linking]
+def by_linking_a_draft(file: Path, text: str) -> None:
+    """Write elsewhere, link it into place and take the draft away at once."""
+    by_linking(file, text)
+    (file.parents[1] / "draft").unlink()
+
+
+SAVES = [
+    *(like_vim, like_vs_code, like_rsync, by_rsync),
+    *(by_deleting, by_linking, by_linking_a_draft),
+]
 
 
 @pytest.mark.parametrize("save", SAVES)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
 
+from franc_gitops.repositories.writers import is_being_written
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -224,10 +226,26 @@ def _folders(folder: str) -> list[str]:
 def _will_be_closed(path: str) -> bool:
     """Tell whether a file that was just made is being written, so that its closing will be told.
 
-    A link, hard or symbolic, is whole at once and is never closed.
+    A link, hard or symbolic, is whole at once and is never closed; and the draft that it was
+    made of may be gone by now. So a file that already has content is told of, if whoever reads
+    it can see whether it is still being written.
     """
     try:
         found = os.lstat(path)
     except OSError:
         return True
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        return False
+    return found.st_size == 0 or not _can_be_asked(path)
+
+
+def _can_be_asked(path: str) -> bool:
+    """Tell whether the system says of a file if it is being written."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return is_being_written(handle) is not None
+    finally:
+        os.close(handle)
