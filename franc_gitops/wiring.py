@@ -6,8 +6,8 @@ Kafka, git and SQLite are imported here only when they are used.
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops import pins
 from franc_gitops.clock import SystemClock
@@ -19,7 +19,7 @@ from franc_gitops.pipeline.publish import Publisher, no_progress
 from franc_gitops.pipeline.turn import Pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from franc_gitops.audit.evidence import Collector
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.commits import GitCommits
     from franc_gitops.repositories.git.following import FollowedGit
+    from franc_gitops.repositories.git.mirror import Mirror
     from franc_gitops.repositories.git.origin import Origin
     from franc_gitops.settings import Settings
     from franc_gitops.status_reading import StatusReader
@@ -61,7 +62,13 @@ class Choices:
     offline: bool = False
     write_back: bool = True
     ignore_freeze: bool = False
+    local: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What is set in git's environment: with it, git sees what was fetched of a remote."""
     progress: Progress = no_progress
+
+
+AS_USUAL = Choices()
 
 
 @contextmanager
@@ -83,9 +90,7 @@ def open_pass(
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
         stack.callback(validator.close)
-        write_back = (
-            open_write_back(settings, worktree=choices.worktree) if choices.write_back else None
-        )
+        write_back = open_write_back(settings, choices) if choices.write_back else None
         if write_back is not None:
             stack.callback(write_back.close)
         log = _stand_in() if choices.offline else open_event_log(settings)
@@ -100,7 +105,7 @@ def open_pass(
             guard=Guard(read_pins(settings), accept=choices.accept_ledger),
             write_back=write_back,
             strict=choices.strict,
-            signatures=open_signature_check(settings),
+            signatures=open_signature_check(settings, choices),
             offline=choices.offline,
             expectation=expectation,
             freeze=Calendar() if choices.ignore_freeze else settings.freeze,
@@ -118,13 +123,13 @@ def _finished(settings: Settings) -> Callable[[Request], bool]:
     return FinishedByStatus(settings.root, settings.requests_dir, settings.status_dir)
 
 
-def open_signature_check(settings: Settings) -> SignatureCheck | None:
+def open_signature_check(settings: Settings, choices: Choices = AS_USUAL) -> SignatureCheck | None:
     """Give what verifies signatures of commits; None where none are required."""
     if not settings.require_signed_commits:
         return None
     from franc_gitops.repositories.git.signatures import SignatureChecker
 
-    return SignatureChecker(settings.root, settings.require_signed_commits)
+    return SignatureChecker(settings.root, settings.require_signed_commits, choices.variables)
 
 
 def _stand_in() -> EventLog:
@@ -171,9 +176,11 @@ def open_repository(settings: Settings, choices: Choices) -> RequestRepository:
     """Give the commit of a git repository, or the plain folder if asked for or no git is there."""
     if not choices.worktree:
         from franc_gitops.repositories.git import GitRepository, is_git_repository
+        from franc_gitops.repositories.git.command import Git
 
         if is_git_repository(settings.root):
-            return GitRepository(settings.root, settings.requests_dir, choices.revision)
+            git = Git(settings.root, choices.variables)
+            return GitRepository(settings.root, settings.requests_dir, choices.revision, git)
         if choices.revision != "HEAD":
             raise RepositoryError(
                 f"{settings.root} is not a git repository, so it has no revision",
@@ -191,20 +198,54 @@ def find_origin(settings: Settings) -> Origin:
     return ask_git(settings.root)
 
 
-def open_followed(settings: Settings, choices: Choices) -> FollowedGit | FollowedFolder:
-    """Give the same for a daemon, which asks often and for little."""
+class Followed(NamedTuple):
+    """What a daemon follows: a repository, and the branch of its remote if it has one."""
+
+    repository: FollowedGit | FollowedFolder
+    remote: Mirror | None = None
+
+
+def open_followed(settings: Settings, choices: Choices) -> Followed:
+    """Give the repository for a daemon, which asks often and for little.
+
+    Raises SettingsError where it is not clear which of several remotes is to be followed.
+    """
     if not choices.worktree:
         from franc_gitops.repositories.git import is_git_repository
 
         if is_git_repository(settings.root):
-            from franc_gitops.repositories.git.following import FollowedGit
-
-            return FollowedGit(settings.root, settings.requests_dir)
+            return _open_clone(settings, choices)
     from franc_gitops.repositories.followed import FollowedFolder
     from franc_gitops.repositories.writers import ignore_lease_breaks
 
     ignore_lease_breaks()
-    return FollowedFolder(settings.root, settings.requests_dir, SystemClock())
+    return Followed(FollowedFolder(settings.root, settings.requests_dir, SystemClock()))
+
+
+def _open_clone(settings: Settings, choices: Choices) -> Followed:
+    from franc_gitops.repositories.git.following import FollowedGit
+
+    mirror = None if choices.local else _open_mirror(settings)
+    variables = mirror.variables if mirror else None
+    return Followed(FollowedGit(settings.root, settings.requests_dir, variables), mirror)
+
+
+def _open_mirror(settings: Settings) -> Mirror | None:
+    """Give what follows the remote's branch; None where there is no remote.
+
+    A clone that status files are committed to has commits of its own: it is followed itself.
+    """
+    from franc_gitops.repositories.git.command import Git
+    from franc_gitops.repositories.git.mirror import Mirror
+    from franc_gitops.repositories.git.targets import choose_remote
+
+    git = Git(settings.root)
+    is_alone = settings.write_back == "commit" or not git.run("remote").strip()
+    if is_alone and not settings.remote:
+        return None
+    remote = choose_remote(git, settings.remote, "a remote is to be followed")
+    store = settings.root / settings.state_dir / "mirror.git"
+    return Mirror(settings.root, store, remote, settings.branch, SystemClock())
 
 
 def open_event_log(settings: Settings) -> EventLog:
@@ -247,8 +288,13 @@ def pins_file(settings: Settings) -> Path:
     return settings.root / settings.status_dir / pins.FILE_NAME
 
 
-def read_pins(settings: Settings) -> tuple[Pin, ...]:
-    """Give the pins of the settings, else those of the repository; none at first."""
+def read_pins(
+    settings: Settings, commit: str = "", variables: Mapping[str, str] | None = None
+) -> tuple[Pin, ...]:
+    """Give the pins of the settings, else those of the repository; none at first.
+
+    Where no status files are checked out they are those of a commit, else of HEAD.
+    """
     if settings.ledger:
         return settings.ledger
     from franc_gitops.repositories.files import read_regular
@@ -257,7 +303,13 @@ def read_pins(settings: Settings) -> tuple[Pin, ...]:
     try:
         file.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return _committed_pins(settings, where) if settings.kafka_enabled else ()
+        if not settings.kafka_enabled:
+            return ()
+        from franc_gitops.repositories.git.command import Git
+        from franc_gitops.repositories.git.tracking import read_committed
+
+        committed = read_committed(Git(settings.root, variables), where, commit or "HEAD")
+        return () if committed is None else pins.decode(committed, where)
     except OSError as error:
         raise SettingsError(f"{where} cannot be read: {error.strerror}") from error
     content = read_regular(str(file), where)
@@ -266,24 +318,17 @@ def read_pins(settings: Settings) -> tuple[Pin, ...]:
     raise SettingsError(f"{where}: {content.message}", hint=content.hint)
 
 
-def _committed_pins(settings: Settings, where: str) -> tuple[Pin, ...]:
-    """Give the pins that the commit holds: not every clone has its status files checked out."""
-    from franc_gitops.repositories.git.tracking import read_committed
-
-    content = read_committed(settings.root, where)
-    return () if content is None else pins.decode(content, where)
-
-
-def open_write_back(settings: Settings, *, worktree: bool = False) -> WriteBack | None:
+def open_write_back(settings: Settings, choices: Choices = AS_USUAL) -> WriteBack | None:
     """Give the write-back of the configured mode; None where it is off.
 
-    Raises SettingsError where there is nothing to write to in that mode. With `worktree` requests
-    are read from the folder as it is.
+    Raises SettingsError where there is nothing to write to in that mode.
     """
     if settings.write_back == "off":
         return None
-    _check_place(settings, worktree=worktree)
-    return _open_files(settings) if settings.write_back == "files" else _open_commits(settings)
+    _check_place(settings, worktree=choices.worktree)
+    if settings.write_back == "files":
+        return _open_files(settings)
+    return _open_commits(settings, choices)
 
 
 def _check_place(settings: Settings, *, worktree: bool) -> None:
@@ -323,14 +368,14 @@ def _open_files(settings: Settings) -> FilesWriteBack:
     )
 
 
-def _open_commits(settings: Settings) -> WriteBack:
+def _open_commits(settings: Settings, choices: Choices) -> WriteBack:
     from franc_gitops.pipeline.status_changes import CommittedFolder
     from franc_gitops.pipeline.writeback_git import CommitStyle, GitWriteBack
     from franc_gitops.repositories.git.branches import CheckedOutBranch
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.commits import GitCommits
 
-    git = Git(settings.root)
+    git = Git(settings.root, choices.variables)
     commits = GitCommits(git)
     state = settings.root / settings.state_dir
     is_push = settings.write_back == "push"

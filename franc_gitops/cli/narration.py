@@ -61,6 +61,10 @@ class LogNarrator:
             exc_info=error.__cause__,
         )
 
+    def recovered(self, *, stage: str) -> None:
+        """Log that what failed is well again."""
+        self._logger.info("recovered", stage=stage)
+
     def role(self, role: Role, /) -> None:
         """Log the role."""
         self._logger.info("role", role=str(role))

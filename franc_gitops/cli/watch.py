@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.narrator import Narrator
     from franc_gitops.daemon.opening import Daemon
     from franc_gitops.settings import Settings
-    from franc_gitops.wiring import Choices
 
 app = verb()
 
@@ -26,7 +25,8 @@ app = verb()
 @app.command(
     epilog=epilog(
         {
-            "watch": "publish what is committed, until SIGTERM or Ctrl-C",
+            "watch": "publish what is committed and pushed, until SIGTERM or Ctrl-C",
+            "watch --local": "follow this clone alone, and do not ask its remote",
             "watch --worktree": "follow saves in the folder instead of commits",
             "watch --http 0.0.0.0:8080": "answer HTTP on every address: dashboard, health, metrics",
             "watch --http off": "answer no HTTP",
@@ -45,6 +45,17 @@ def watch(
     interval: Annotated[
         str | None,
         typer.Option("--interval", metavar="SECONDS", help="Look at everything again after that."),
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Follow this clone alone, not its remote.")
+    ] = False,
+    poll: Annotated[
+        str | None,
+        typer.Option(
+            "--poll",
+            metavar="SECONDS",
+            help="Ask the remote again after that, and a folder without events.",
+        ),
     ] = None,
     grace: Annotated[
         str | None,
@@ -73,18 +84,17 @@ def watch(
     from franc_gitops.wiring import Choices
 
     invocation = context.obj
-    if interval is not None:
-        invocation.overrides.append(f"interval={interval}")
-    if http is not None:
-        invocation.overrides.append(f"http={http}")
+    for key, value in (("interval", interval), ("poll", poll), ("http", http)):
+        if value is not None:
+            invocation.overrides.append(f"{key}={value}")
     settings = invocation.settings()
-    choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger)
+    choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger, local=local)
     narrator = open_narrator(invocation)
     with ExitStack() as stack:
         daemon = stack.enter_context(open_daemon(settings, choices, narrator))
         if once:
             return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)
-        stack.enter_context(_http(daemon, settings, choices, narrator))
+        stack.enter_context(_http(daemon, settings, narrator))
         stack.enter_context(notifying(daemon.board, find_supervisor()))
         stack.enter_context(handled(daemon.stop, _seconds(grace)))
         daemon.loop.run()
@@ -105,9 +115,7 @@ def _seconds(grace: str | None) -> float:
 
 
 @contextmanager
-def _http(
-    daemon: Daemon, settings: Settings, choices: Choices, narrator: Narrator
-) -> Iterator[None]:
+def _http(daemon: Daemon, settings: Settings, narrator: Narrator) -> Iterator[None]:
     """Answer HTTP as the settings say; what that needs is imported only if they do."""
     if settings.http == "off":
         yield
@@ -117,9 +125,9 @@ def _http(
 
     doors = Doors(
         board=daemon.board,
-        wake=daemon.wakeups.wake,
+        wake=daemon.hook,
         warn=narrator.warn,
-        site=make_site(settings, choices),
+        site=make_site(settings, daemon.choices),
         hook_secret=settings.hook_secret,
         token=settings.http_token,
     )

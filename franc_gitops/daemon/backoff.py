@@ -14,29 +14,26 @@ if TYPE_CHECKING:
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 
-_curve = wait_exponential(multiplier=FIRST_SECONDS, max=LONGEST_SECONDS)
-
 
 class Backoff:
     """Counts the failures of each stage in a row; a success makes them forgotten."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, longest: float = LONGEST_SECONDS) -> None:
         """Begin with no failure."""
         self._clock = clock
+        self._curve = wait_exponential(multiplier=FIRST_SECONDS, max=longest)
         self._failures: Counter[Stage] = Counter()
 
     def failed(self, stage: Stage) -> float:
         """Note a failure and give the seconds until the next attempt."""
         self._failures[stage] += 1
-        longest = _seconds(self._failures[stage])
+        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]  # counts attempts
+        state.attempt_number = self._failures[stage]
+        longest = self._curve(state)
         return self._clock.uniform(longest / 2, longest)
 
-    def succeeded(self) -> None:
-        """Forget all failures."""
+    def succeeded(self) -> tuple[Stage, ...]:
+        """Forget all failures; give the stages that had any."""
+        stages = tuple(self._failures)
         self._failures.clear()
-
-
-def _seconds(failures: int) -> float:
-    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]  # only counts attempts
-    state.attempt_number = failures
-    return _curve(state)
+        return stages

@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from franc_gitops.daemon.agenda import Agenda
+from franc_gitops.clock import Deadline
+from franc_gitops.daemon.agenda import BEAT_SECONDS, Agenda
 from franc_gitops.daemon.backoff import Backoff
-from franc_gitops.daemon.model import Count, Role
+from franc_gitops.daemon.model import Count, Role, Stage
 from franc_gitops.daemon.outcome import stage_of
 from franc_gitops.daemon.signals import GraceOver
 from franc_gitops.daemon.standby import Standby
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.board import Board
     from franc_gitops.daemon.choosing import Watching
     from franc_gitops.daemon.narrator import Narrator
+    from franc_gitops.daemon.remote_polling import RemotePolling
     from franc_gitops.daemon.signals import Stop
     from franc_gitops.daemon.turns import Outcome, Turns
-    from franc_gitops.daemon.wakeups import Wakeups
 
 _NAMED = 10
+_FIRST_ANSWER_SECONDS = 30.0
+"""For so long the first turn waits for the remote at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,18 @@ class Loop:
     def __init__(
         self,
         turns: Turns,
-        wakeups: Wakeups,
         board: Board,
         narrator: Narrator,
         stop: Stop,
         tempo: Tempo,
         watching: Watching,
+        remote: RemotePolling | None = None,
     ) -> None:
         """Take what it works with; nothing is done yet."""
         self._watching = watching
+        self._remote = remote
         self._turns = turns
-        self._wakeups = wakeups
+        self._wakeups = stop.wakeups
         self._board = board
         self._narrator = narrator
         self._stop = stop
@@ -73,6 +77,7 @@ class Loop:
     def run(self) -> None:
         """Make turns until asked to stop; raises what a human must change before the first one."""
         with suppress(GraceOver):
+            self._begin()
             while not self._stop.requested:
                 self._board.beat()
                 if self._is_due():
@@ -83,12 +88,24 @@ class Loop:
 
     def run_once(self) -> Outcome:
         """Make one turn over everything; raises what keeps it from its end."""
+        if self._remote is not None:
+            self._remote.ask()
         self._has_passed = False
         outcome = self._turns.take(self._agenda.take(), self._began("start"), publishes=True)
         if outcome is None:
             raise AssertionError("a turn over everything always has an outcome")
         self._narrator.turn_ended(outcome.report, trigger="start", seconds=0.0, whole=True)
         return outcome
+
+    def _begin(self) -> None:
+        """Begin to follow the remote, and let it answer first: what it has may be much newer."""
+        if self._remote is None:
+            return
+        self._remote.start()
+        deadline = Deadline(self._clock, _FIRST_ANSWER_SECONDS)
+        while deadline.left and not self._remote.has_asked and not self._stop.requested:
+            self._board.beat()
+            self._hear(min(BEAT_SECONDS, deadline.left))
 
     # --- when ---------------------------------------------------------------------------------
 
@@ -97,6 +114,8 @@ class Loop:
         for reason in wake.reasons:
             self._board.count(Count.WAKE_UPS, reason)
         self._agenda.add(wake)
+        if "signal" in wake.reasons and self._remote is not None:
+            self._remote.hurry()
 
     def _is_due(self) -> bool:
         return self._agenda.is_due() or (self._looks_in() <= 0 and not self._agenda.is_paused())
@@ -176,12 +195,15 @@ class Loop:
             if outcome.again:
                 self._agenda.add(Wake(frozenset(["publication"]), outcome.again))
         if failure is None or isinstance(failure, FencedTooLong):
-            self._backoff.succeeded()
+            for stage in self._backoff.succeeded():
+                self._narrator.recovered(stage=str(stage))
             self._agenda.succeeded(whole=outcome is not None and outcome.paths is None)
             return
         stage = stage_of(failure)
         seconds = self._backoff.failed(stage)
         self._agenda.failed(wake if outcome is None else NOTHING, seconds)
+        if stage is Stage.REPOSITORY and self._remote is not None:
+            self._remote.suspect()
         self._narrator.failed(failure, stage=str(stage), retry_in=seconds)
 
     # --- who leads ----------------------------------------------------------------------------

@@ -26,6 +26,7 @@ class Stage(StrEnum):
     """What can be well or not by itself."""
 
     REPOSITORY = "repository"
+    REMOTE = "remote"
     EVENT_LOG = "event_log"
     WRITE_BACK = "write_back"
     PASS = "pass"  # noqa: S105 - a stage, no password

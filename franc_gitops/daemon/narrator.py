@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Narrator(Protocol):
-    """Hears what happens, on the loop's thread; must not raise."""
+    """Hears what happens, on any thread; must not raise."""
 
     def tell(self, event: str, /, **facts: object) -> None:
         """Say something worth knowing: how files are watched, that it is being shut down."""
@@ -27,6 +27,10 @@ class Narrator(Protocol):
 
     def failed(self, error: FrancError, /, *, stage: str, retry_in: float) -> None:
         """Say what keeps the loop from its work, and when it tries again."""
+        ...
+
+    def recovered(self, *, stage: str) -> None:
+        """Say that what failed is well again."""
         ...
 
     def role(self, role: Role, /) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ from franc_gitops.daemon.board import Board
 from franc_gitops.daemon.choosing import Watching, describe
 from franc_gitops.daemon.loop import Loop, Tempo
 from franc_gitops.daemon.polling import FolderPolling, RefsPolling
+from franc_gitops.daemon.remote_polling import RemotePolling
 from franc_gitops.daemon.signals import Stop
 from franc_gitops.daemon.sources import FollowedRepository, open_source
 from franc_gitops.daemon.turns import Turns
 from franc_gitops.daemon.wakeups import Wakeups
 from franc_gitops.daemon.watching import Bell, FolderWatch, RefsWatch
-from franc_gitops.errors import Stopped
+from franc_gitops.errors import SettingsError, Stopped
 from franc_gitops.pipeline.guard import Guard
 from franc_gitops.wiring import open_followed, open_pass, read_pins
 
@@ -27,18 +29,31 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.narrator import Narrator
     from franc_gitops.pipeline.part import PartialRepository
     from franc_gitops.settings import Settings
-    from franc_gitops.wiring import Choices
+    from franc_gitops.wiring import Choices, Followed
 
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """A loop and what others need of it: the board to read, the bell to ring."""
+    """A loop and what others need of it: the board to read, the bell to ring.
+
+    With its `choices` a repository is opened that holds what the loop has read.
+    """
 
     loop: Loop
     board: Board
     wakeups: Wakeups
     stop: Stop
     watching: Watching
+    choices: Choices
+    remote: RemotePolling | None = None
+
+    def hook(self, reason: str) -> None:
+        """Take the word of a push hook: ask the remote now, or look at what is here."""
+        if self.remote is not None:
+            self.remote.hurry()
+            self.wakeups.wake(reason, ())
+        else:
+            self.wakeups.wake(reason)
 
 
 @contextmanager
@@ -48,17 +63,38 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
     board, wakeups = Board(clock), Wakeups()
     stop = Stop(wakeups)
     with ExitStack() as stack:
-        repository = open_followed(settings, choices)
+        repository, mirror = _open_followed(settings, choices, narrator)
+        if mirror is not None:
+            choices = replace(choices, variables=mirror.variables)
         turn = stack.enter_context(open_pass(settings, choices, repository))
         turn.publisher.progress = _Progress(board, stop)
-        source = open_source(repository)
-        turns = Turns(
-            turn, source, lambda: Guard(read_pins(settings), accept=choices.accept_ledger)
-        )
+        source = open_source(repository, mirror, narrator.warn)
+        remote = None
+        if mirror is not None:
+            remote = RemotePolling(mirror, wakeups, board, narrator, settings.poll)
+            stack.callback(remote.close)
+        turns = Turns(turn, source, partial(_read_guard, settings, choices))
         watching = _open_watching(settings, repository, Bell(wakeups, board, narrator), narrator)
         stack.callback(watching.close)
-        loop = Loop(turns, wakeups, board, narrator, stop, Tempo(settings.interval), watching)
-        yield Daemon(loop, board, wakeups, stop, watching)
+        tempo = Tempo(settings.interval, max(0.0, settings.poll - 1.0) if remote else 0.0)
+        loop = Loop(turns, board, narrator, stop, tempo, watching, remote)
+        yield Daemon(loop, board, wakeups, stop, watching, choices, remote)
+
+
+def _read_guard(settings: Settings, choices: Choices, commit: str) -> Guard:
+    """Give what guards against another ledger than the one that is pinned now."""
+    return Guard(read_pins(settings, commit, choices.variables), accept=choices.accept_ledger)
+
+
+def _open_followed(settings: Settings, choices: Choices, narrator: Narrator) -> Followed:
+    """Open what is followed; a remote that nobody has named, and that is open, is not."""
+    try:
+        return open_followed(settings, choices)
+    except SettingsError:
+        if settings.remote:
+            raise
+        narrator.warn("no remote is followed: there are several", hint="set remote, FRANC_REMOTE")
+        return open_followed(settings, replace(choices, local=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.watching import Bell
 
 SETTLE_SECONDS = 1.0
+_PATIENCE = 2.0
 _SHARE = 50
 """A look is followed by a pause of so many times its own time."""
 
@@ -29,22 +30,32 @@ _SHARE = 50
 class Ticker:
     """Calls something every so many seconds, on a thread of its own."""
 
-    def __init__(self, act: Callable[[], float]) -> None:
-        """Begin; `act` gives the seconds until it is to be called again."""
+    def __init__(self, act: Callable[[], float], pause: float = 0.0) -> None:
+        """Begin after a pause; `act` gives the seconds until it is to be called again."""
         self._act = act
-        self._ended = threading.Event()
+        self._pause = pause
+        self._ended = False
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="polling", daemon=True)
         self._thread.start()
 
+    def hurry(self) -> None:
+        """End the pause."""
+        self._hurry.set()
+
     def close(self) -> None:
-        """End, once what goes on has ended."""
-        self._ended.set()
-        self._thread.join()
+        """End; what goes on is waited for, but not for long."""
+        self._ended = True
+        self._hurry.set()
+        self._thread.join(_PATIENCE)
 
     def _run(self) -> None:
-        pause = 0.0
-        while not self._ended.wait(pause):
-            pause = self._act()
+        pause = self._pause
+        while not self._ended:
+            if self._hurry.wait(pause):
+                self._hurry.clear()
+            if not self._ended:
+                pause = self._act()
 
 
 class FolderPolling:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from franc_gitops.pipeline.part import PartialRepository
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 
 class Look(NamedTuple):
@@ -61,6 +61,14 @@ class FollowedRepository(PartialRepository, Protocol):
         """Give the commit that is checked out; raises RepositoryError if there is none."""
         ...
 
+    def contains(self, commit: str, other: str, /) -> bool:
+        """Tell whether a commit, or one before it, is the other."""
+        ...
+
+    def tracked(self, branch: str, /) -> str:
+        """Give where the clone last saw a remote's branch, such as `origin/main`; else nothing."""
+        ...
+
     def ref_folders(self) -> Collection[str]:
         """Give the folders that HEAD and the branches are kept in."""
         ...
@@ -74,16 +82,38 @@ class FollowedRepository(PartialRepository, Protocol):
         ...
 
 
-class GitSource:
-    """The commit that is checked out in a clone, or that its remote has."""
+class RemoteBranch(Protocol):
+    """What is known of a remote's branch."""
 
-    def __init__(self, repository: FollowedRepository) -> None:
-        """Take the clone."""
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def tip(self) -> str:
+        """Its newest commit that is at hand; empty until it is known."""
+        ...
+
+
+class GitSource:
+    """The commit that is checked out in a clone, or the one that its remote has."""
+
+    def __init__(
+        self,
+        repository: FollowedRepository,
+        remote: RemoteBranch | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take the clone, and the branch of its remote if that is followed, too."""
         self.repository: FollowedRepository = repository
+        self._remote = remote
+        self._warn = warn
+        self._chosen: tuple[str, str, str] = ("", "", "")
 
     def look(self, since: str) -> Look:
         """Find the newest commit, and what changed since the one that was looked at last."""
-        commit = self.repository.head()
+        commit = self._choose(self.repository.head())
         self.repository.move_to(commit)
         if commit == since:
             return Look(commit, ())
@@ -92,9 +122,38 @@ class GitSource:
     def rest(self) -> None:
         """Keep everything: git's processes wait for the next turn, and hold no content."""
 
+    def _choose(self, head: str) -> str:
+        """Choose between the clone and its remote; the same two are compared once."""
+        tip = self._remote.tip if self._remote else ""
+        if not tip or tip == head:
+            return head
+        if self._chosen[:2] != (head, tip):
+            self._chosen = (head, tip, self._newer(head, tip))
+        return self._chosen[2]
 
-def open_source(repository: PartialRepository) -> Source:
+    def _newer(self, head: str, tip: str) -> str:
+        """Give the remote's commit, unless the clone has commits of its own.
+
+        What the clone had from the remote before, and the remote has given up since (a
+        force-push), is none of its own.
+        """
+        if self.repository.contains(tip, head):
+            return tip
+        name = self._remote.name if self._remote else ""
+        tracked = self.repository.tracked(name)
+        if tracked and self.repository.contains(tracked, head):
+            return tip
+        if not self.repository.contains(head, tip):
+            self._warn(f"the clone has commits that {name} has not, and the other way round")
+        return head
+
+
+def open_source(
+    repository: PartialRepository,
+    remote: RemoteBranch | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Source:
     """Give the way in which this repository is followed."""
     if isinstance(repository, FollowedRepository):
-        return GitSource(repository)
+        return GitSource(repository, remote, warn)
     return FolderSource(repository)

@@ -50,7 +50,7 @@ class Outcome:
 class Turns:
     """Makes the turns of one loop, over ports that stay open."""
 
-    def __init__(self, turn: Pass, source: Source, guard: Callable[[], Guard]) -> None:
+    def __init__(self, turn: Pass, source: Source, guard: Callable[[str], Guard]) -> None:
         """Take the pass; `guard` reads the pins anew, which a commit may have changed."""
         self._pass = turn
         self._source = source
@@ -146,7 +146,7 @@ class Turns:
 
     def _whole(self, commit: str) -> Outcome:
         self._began()
-        self._pass.guard = self._guard()
+        self._pass.guard = self._guard(commit)
         report = self._pass.run()
         self.busy = report.plan.situation.snapshot.busy
         known = Known.of(report)

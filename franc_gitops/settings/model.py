@@ -106,15 +106,15 @@ class Settings:
     remote: str = _key(
         "",
         text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "the name of a remote, as `git remote` shows it"),
-        "With write_back push: the remote; unset, the one that the checked-out branch follows, "
-        "else origin.",
+        "The remote that `watch` follows, and that status files are pushed to (write_back push); "
+        "unset, the one that the checked-out branch follows, else origin.",
     )
     branch: str = _key(
         "",
         BRANCH,
-        "With write_back push: the remote's branch that requests are merged to and status files "
-        "belong to; unset, the one that is checked out, or with a detached HEAD the one that "
-        "holds the commit.",
+        "The remote's branch that requests are merged to: `watch` follows it, and status files are "
+        "pushed to it (write_back push); unset, the one that is checked out, or with a detached "
+        "HEAD the one that holds the commit.",
     )
     status_branch: str = _key(
         "franc-gitops/status",

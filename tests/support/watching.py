@@ -33,6 +33,7 @@ class Said:
     reports: list[Report] = field(default_factory=list)
     turns: list[tuple[str, bool]] = field(default_factory=list)
     failures: list[tuple[FrancError, str, float]] = field(default_factory=list)
+    recoveries: list[str] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)
 
     def tell(self, event: str, /, **facts: object) -> None:
@@ -53,6 +54,10 @@ class Said:
     def failed(self, error: FrancError, /, *, stage: str, retry_in: float) -> None:
         """Keep a failure."""
         self.failures.append((error, stage, retry_in))
+
+    def recovered(self, *, stage: str) -> None:
+        """Keep what is well again."""
+        self.recoveries.append(stage)
 
     def role(self, role: Role, /) -> None:
         """Keep a role."""

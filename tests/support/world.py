@@ -76,7 +76,11 @@ class World:
             Guard(),
             FilesWriteBack(self.root, "requests", "status", ".franc", self.clock),
         )
-        self.turns = Turns(self.turn, FolderSource(repository), Guard) if self.is_daemon else None
+        self.turns = (
+            Turns(self.turn, FolderSource(repository), lambda _: Guard())
+            if self.is_daemon
+            else None
+        )
 
     def write(self, path: str, text: str | None, second: int) -> None:
         """Save or delete a file; saved files have the same times in all worlds."""

@@ -69,6 +69,18 @@ def environment() -> dict[str, str]:
     return {**_PATIENCE, **kept, **quiet}
 
 
+_ALTERNATES = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
+
+
+def seeing(objects: Path) -> dict[str, str]:
+    """Give the variables with which git also sees the objects that are kept in another folder."""
+    name = str(objects)
+    if os.pathsep in name or name.startswith('"'):
+        name = '"{}"'.format(name.replace("\\", r"\\").replace('"', r"\""))
+    others = os.environ.get(_ALTERNATES)
+    return {_ALTERNATES: f"{name}{os.pathsep}{others}" if others else name}
+
+
 class GitMissing(RepositoryError):
     """There is no git on this machine."""
 
@@ -101,6 +113,8 @@ class Git:
         """
         self.root = root
         self._apart = apart
+        self._attempts: set[Process] = set()
+        self._is_given_up = False
         self._environment = {**environment(), **(variables or {})}
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -126,8 +140,20 @@ class Git:
             *arguments, stdin=bool(stdin), alone=seconds is not None, variables=variables
         )
         with made as process:
-            output = process.exchange(stdin, seconds)
-            return Outcome(process.wait(), output, process.messages())
+            self._attempts.add(process)
+            try:
+                if self._is_given_up:
+                    process.kill()
+                output = process.exchange(stdin, seconds)
+                return Outcome(process.wait(), output, process.messages())
+            finally:
+                self._attempts.discard(process)
+
+    def give_up(self) -> None:
+        """End what `attempt` waits for, now and from now on; for another thread than that."""
+        self._is_given_up = True
+        for process in tuple(self._attempts):
+            process.kill()
 
     def start(
         self,
@@ -252,13 +278,13 @@ class Process:
     def close(self) -> None:
         """Kill git if it still runs, and let go of its pipes."""
         if self._process.poll() is None:
-            self._kill()
+            self.kill()
             self._process.wait()
         for pipe in (self.input, self.output, self._errors):
             if pipe is not None:
                 pipe.close()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         """Kill git, and where it is alone in its session all that it has started, too."""
         if self._is_alone:
             with contextlib.suppress(ProcessLookupError):

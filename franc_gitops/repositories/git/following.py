@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import RepositoryError
 from franc_gitops.model import Provenance, Snapshot
 from franc_gitops.repositories.git import HEAD, GitRepository
-from franc_gitops.repositories.git.command import Git
+from franc_gitops.repositories.git.command import Git, explain
 from franc_gitops.repositories.names import is_hidden, is_request_name, is_safe
 
 if TYPE_CHECKING:
@@ -62,6 +62,18 @@ class FollowedGit(GitRepository):
         if commit is None:
             return self._locate(HEAD)[0].commit  # which explains why it is none
         return commit
+
+    def contains(self, commit: str, other: str) -> bool:
+        """Tell whether a commit, or one before it, is the other; raises RepositoryError."""
+        command = ("merge-base", "--is-ancestor", other, commit)
+        outcome = self._git.attempt(*command)
+        if outcome.code not in {0, 1}:
+            raise explain(outcome.messages, self.root, command)
+        return outcome.code == 0
+
+    def tracked(self, branch: str) -> str:
+        """Give where the clone last saw a remote's branch, such as `origin/main`; else nothing."""
+        return self._names.ask([f"refs/remotes/{branch}^{{commit}}"])[0] or ""
 
     def ref_folders(self) -> list[str]:
         """Give the folders that HEAD and the branches are kept in; one, or two in a worktree."""

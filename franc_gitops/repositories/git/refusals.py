@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from franc_gitops.errors import WriteBackFailed
+from franc_gitops.errors import RepositoryError, WriteBackFailed
 
 if TYPE_CHECKING:
     from franc_gitops.repositories.git.command import Outcome
@@ -33,10 +33,13 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class _Cause(NamedTuple):
+    """What is wrong, and the ways out: for who pushes, and for who only reads."""
+
     code: str
     signs: tuple[str, ...]
     meaning: str
     hint: str
+    reading: str
 
 
 _CAUSES = (
@@ -45,6 +48,7 @@ _CAUSES = (
         ("did not end in time",),
         "did not answer in time",
         "check the remote and its hooks, or raise push_timeout",
+        "check the network and the remote",
     ),
     _Cause(
         "FRN603",
@@ -64,20 +68,29 @@ _CAUSES = (
         "does not let us in",
         "give the job the right to push (GitHub: permissions: contents: write; GitLab: allow job "
         "tokens to push, or a project access token), by a credential helper or an ssh key",
+        "give it the right to read, by a credential helper or an ssh key",
     ),
     _Cause(
         "FRN603",
         ("Repository not found", "not found", "does not appear to be a git repository"),
         "has no such repository, or does not show it to us",
         "check the URL (git remote -v) and that the job's token may read and write it",
+        "check the URL (git remote -v) and that it may be read with the credentials of this clone",
     ),
     _Cause(
         "FRN606",
         ("No space left on device", "Disk quota exceeded", "unpacker error", "unable to write"),
         "or this machine cannot store the commit",
         "make room and run publish again",
+        "make room",
     ),
-    _Cause("FRN604", ("",), "cannot be reached", "the next publish tries again"),
+    _Cause(
+        "FRN604",
+        ("",),
+        "cannot be reached",
+        "the next publish tries again",
+        "check the network and git remote -v",
+    ),
 )
 
 
@@ -118,15 +131,23 @@ def is_race(text: str) -> bool:
 
 
 def explain_remote(remote: str, messages: str) -> WriteBackFailed:
-    """Turn what git said into an error with the way out."""
+    """Turn what git said to a push into an error with the way out."""
+    cause, told = _understand(remote, messages)
+    return WriteBackFailed(
+        f"the status files are not pushed: {told}", hint=cause.hint, code=cause.code
+    )
+
+
+def explain_reading(remote: str, messages: str) -> RepositoryError:
+    """Turn what git said to a fetch into an error with the way out."""
+    cause, told = _understand(remote, messages)
+    return RepositoryError(told, hint=cause.reading)
+
+
+def _understand(remote: str, messages: str) -> tuple[_Cause, str]:
     cause = next(c for c in _CAUSES if any(sign in messages for sign in c.signs))
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
-    shown = _short(lines) or "it gave no reason"
-    return WriteBackFailed(
-        f"the status files are not pushed: the remote {remote} {cause.meaning}: {shown}",
-        hint=cause.hint,
-        code=cause.code,
-    )
+    return cause, f"the remote {remote} {cause.meaning}: {_short(lines) or 'it gave no reason'}"
 
 
 def _short(lines: list[str]) -> str:

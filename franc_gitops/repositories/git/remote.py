@@ -14,8 +14,9 @@ from franc_gitops.repositories.git.command import NO_HOOKS, GitTooSlow
 from franc_gitops.repositories.git.refusals import explain_remote, is_race, rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from franc_gitops.errors import FrancError
     from franc_gitops.repositories.git.command import Git, Outcome
 
 HEADS = "refs/heads/"
@@ -33,10 +34,16 @@ class Heads(NamedTuple):
 class Remote:
     """A remote of a clone, by its name."""
 
-    def __init__(self, git: Git, name: str) -> None:
-        """Take the clone's git and the remote's name; nothing is run yet."""
+    def __init__(
+        self, git: Git, name: str, explain: Callable[[str, str], FrancError] = explain_remote
+    ) -> None:
+        """Take the clone's git and the remote's name; nothing is run yet.
+
+        `explain` makes an error of the remote's name and what git said.
+        """
         self._git = git
         self.name = name
+        self._explain = explain
 
     def ask(self, branches: Sequence[str], seconds: float) -> Heads:
         """Give where branches stand, all of them if none is named."""
@@ -100,7 +107,7 @@ class Remote:
     def _fail(self, messages: str) -> NoReturn:
         if is_race(messages):
             raise BranchMoved(messages)
-        raise explain_remote(self.name, messages)
+        raise self._explain(self.name, messages)
 
     def _try(self, command: tuple[str, ...], seconds: float) -> Outcome:
         outcome = self._attempt(command, max(seconds, LEAST))
@@ -112,4 +119,4 @@ class Remote:
         try:
             return self._git.attempt(*command, seconds=seconds)
         except GitTooSlow as error:
-            raise explain_remote(self.name, str(error)) from error
+            raise self._explain(self.name, str(error)) from error

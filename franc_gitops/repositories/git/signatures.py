@@ -24,7 +24,7 @@ from franc_gitops.repositories.git.command import Git, environment
 from franc_gitops.repositories.names import SIZE_LIMIT, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from franc_gitops.model import Problem
 
@@ -74,10 +74,14 @@ class Change(NamedTuple):
 class SignatureChecker:
     """Verifies commits of the repository around `root` with the keys in one file."""
 
-    def __init__(self, root: Path, keys: str) -> None:
-        """Take the folder and where the keys are: `PATH` from it, or `REV:PATH`."""
+    def __init__(self, root: Path, keys: str, variables: Mapping[str, str] | None = None) -> None:
+        """Take the folder and where the keys are: `PATH` from it, or `REV:PATH`.
+
+        `variables` are set in git's environment.
+        """
         self._root = root
-        self._git = Git(root)
+        self._variables = variables or {}
+        self._git = Git(root, variables)
         self._revision, _, self._path = keys.rpartition(":")
 
     def __call__(self, published: str, commits: Collection[str]) -> Signatures:
@@ -199,7 +203,7 @@ class SignatureChecker:
             signers.write_bytes(_OPENPGP.sub(b"", keys))
             _check_ssh(signers)
             _import_openpgp(Path(folder), _OPENPGP.findall(keys))
-            git = Git(self._root, {"GNUPGHOME": folder})
+            git = Git(self._root, {**self._variables, "GNUPGHOME": folder})
             output = git.run(
                 *_settings(signers), "log", "--no-walk=unsorted", "--stdin", "-z",
                 "--format=%H%x01%G?%x01%GF%x01%GS",

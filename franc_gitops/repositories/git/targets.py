@@ -1,4 +1,6 @@
-"""Which remote and which of its branches status files are pushed to, where no setting says it.
+"""Which remote and which of its branches are meant, where no setting says it.
+
+Status files are pushed there, and `watch` follows it.
 
 The remote is the one that the checked-out branch follows, else `origin`, else the only one.
 The branch is the one that the checked-out branch follows, else the one of the same name. With
@@ -29,14 +31,17 @@ class _Followed(NamedTuple):
     upstream: str = ""
 
 
-def choose_remote(git: Git, wanted: str) -> str:
-    """Give the remote's name; asks nobody. Raises SettingsError where there is no telling."""
+def choose_remote(git: Git, wanted: str, purpose: str = "write_back is push") -> str:
+    """Give the remote's name; asks nobody. Raises SettingsError where there is no telling.
+
+    `purpose` is why a remote is needed at all.
+    """
     known = git.run("remote").decode(errors="surrogateescape").splitlines()
     if wanted in known:
         return wanted
     if wanted or not known:
         raise SettingsError(
-            f"write_back is push, but {git.root} has no remote{f' {wanted!r}' if wanted else ''}",
+            f"{purpose}, but {git.root} has no remote{f' {wanted!r}' if wanted else ''}",
             hint=f"set remote to one of {', '.join(known)}"
             if known
             else "git remote add origin URL; or set write_back to commit, or to files",
@@ -45,7 +50,7 @@ def choose_remote(git: Git, wanted: str) -> str:
     chosen = next((name for name in candidates if name in known), "")
     if not chosen:
         raise SettingsError(
-            f"write_back is push, and {git.root} has several remotes: {', '.join(known)}",
+            f"{purpose}, and {git.root} has several remotes: {', '.join(known)}",
             hint="set remote (FRANC_REMOTE) to one of them",
         )
     return chosen
@@ -66,7 +71,7 @@ def find_branch(git: Git, remote: Remote, deadline: Deadline) -> str:
         return heads.default
     told = f"this commit is on {', '.join(holding)}" if holding else "it names no default branch"
     raise WriteBackFailed(
-        f"the status files are not pushed: to which branch of {remote.name} is open, {told}",
+        f"it is open which branch of {remote.name} is meant: {told}",
         hint=_UNDECIDED,
         code="FRN604",
     )

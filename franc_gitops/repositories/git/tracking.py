@@ -21,15 +21,14 @@ def is_tracked(file: Path) -> bool:
         return False
 
 
-def read_committed(root: Path, path: str) -> bytes | None:
-    """Give a file of the checked-out commit by its path below a folder; None if it has none.
+def read_committed(git: Git, path: str, revision: str = "HEAD") -> bytes | None:
+    """Give a file of a commit by its path below git's folder; None if it has none.
 
     Raises RepositoryError where git refuses to answer.
     """
-    git = Git(root)
     try:
         prefix = git.run("rev-parse", "--show-prefix").removesuffix(b"\n").decode()
     except (GitMissing, NotARepository):
         return None
-    found = git.attempt("cat-file", "blob", f"HEAD:{prefix}{path}")
+    found = git.attempt("cat-file", "blob", f"{revision}:{prefix}{path}")
     return found.output if found.code == 0 else None

@@ -1,0 +1,349 @@
+"""`watch` follows the remote of a clone: real bare remotes that move, vanish and come back."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.corpus import request_text
+from franc_gitops.daemon.board import Stage
+from franc_gitops.daemon.site import reader
+from franc_gitops.model import SourceFile
+from franc_gitops.settings import load_settings
+from franc_gitops.wiring import Choices
+from tests.support.git import Clone
+from tests.support.git_http import PASSWORD, USER, serving_git
+from tests.support.project import Project, new_project
+from tests.support.waiting import wait_for
+from tests.support.watching import Running, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POLL = "0.2"
+
+
+class World:
+    """A bare remote, the clone that somebody works in, and the one that the daemon runs in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.remote = folder / "remote.git"
+        self.work = new_project(folder / "work")
+        self.work.add(range(1))
+        git = self.work.clone.git
+        git("clone", "-q", "--bare", str(folder / "work"), str(self.remote))
+        git("remote", "add", "origin", str(self.remote))
+        git("fetch", "-q", "origin")
+        git("branch", "-q", "--set-upstream-to=origin/main")
+        git("clone", "-q", str(self.remote), str(folder / "served"))
+        self.served = Project(Clone(folder / "served"))
+
+    def push(self, number: int, *options: str) -> str:
+        """Add a request to what others have pushed, and push it."""
+        if not options:
+            self.work.clone.git("pull", "-q", "--no-rebase", "origin", "main")
+        commit = self.work.add(range(number, number + 1))
+        self.work.clone.git("push", "-q", *options, "origin", "HEAD:main")
+        return commit
+
+    def commits(self) -> int:
+        """Give how many commits the remote's branch has."""
+        return int(Clone(self.remote).git("rev-list", "--count", "main"))
+
+    @property
+    def store(self) -> Path:
+        """Where the daemon keeps what it fetched."""
+        return self.served.root / ".franc/mirror.git"
+
+    def status(self, number: int) -> Path:
+        """Give the status file of a request in the served clone."""
+        return self.served.root / f"status/0000/{number:06d}.yaml"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def remote_is_well(running: Running) -> bool | None:
+    found = {c.stage: c.ok for c in running.daemon.board.view().conditions}
+    return found.get(Stage.REMOTE)
+
+
+def test_what_is_pushed_is_published_and_the_clone_stays_as_it_is(world: World) -> None:
+    before = world.served.clone.git("for-each-ref")
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        commits = [world.push(number) for number in (1, 2, 3)]
+        running.wait_for_published(4)
+        running.wait_until(world.status(3).exists, "the status file")
+        ledger = running.said.reports[-1].ledger
+        found = [entry for name in running.published[1:] if (entry := ledger.get(name))]
+        file = SourceFile(found[0].path, found[0].blob)
+        settings = load_settings(world.served.root, {}, is_tracked=lambda _: False, environ={})
+        assert reader(settings, running.daemon.choices)(file) == request_text(1).encode()
+    assert [entry.commit for entry in found] == commits
+    assert world.served.clone.git("for-each-ref") == before
+    assert not (world.served.root / ".git/FETCH_HEAD").exists()
+    assert not any(whole for _, whole in running.said.turns[1:])
+
+
+@pytest.mark.parametrize("word", ["push hook", "signal"])
+def test_a_word_makes_it_ask_at_once(word: str, world: World) -> None:
+    with watching(world.served.root, poll="3600") as running:
+        running.wait_for_published(1)
+        world.push(1)
+        if word == "signal":
+            running.daemon.wakeups.wake(word)
+        else:
+            running.daemon.hook(word)
+        running.wait_for_published(2)
+
+
+def test_pushes_that_come_while_it_publishes(world: World) -> None:
+    with watching(world.served.root, poll=POLL) as running:
+        commits = [world.push(number) for number in range(1, 9)]
+        running.wait_for_published(9)
+        ledger = running.said.reports[-1].ledger
+        found = {name: entry.commit for name in ledger if (entry := ledger.get(name))}
+    assert len(running.published) == len(set(running.published)) == 9
+    assert set(commits) < set(found.values())
+
+
+def test_a_remote_that_is_away_and_comes_back(world: World) -> None:
+    """Local commits are followed meanwhile; the remote's own condition says what is wrong."""
+    hidden = world.remote.with_name("hidden.git")
+    world.remote.rename(hidden)
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        assert remote_is_well(running) is False
+        ready, reasons = running.daemon.board.readiness()
+        assert not ready
+        assert [reason.stage for reason in reasons] == ["remote"]
+        hidden.rename(world.remote)
+        world.push(1)
+        running.wait_for_published(2)
+        running.wait_until(lambda: remote_is_well(running), "the condition to heal")
+        assert running.daemon.board.readiness()[0]
+        assert running.said.recoveries == ["remote"]
+
+
+def test_what_was_fetched_is_followed_while_the_remote_is_away(world: World) -> None:
+    """A daemon that begins anew does not go back to the older commit of the clone."""
+    with watching(world.served.root, poll=POLL) as running:
+        commit = world.push(1)
+        running.wait_for_published(2)
+    world.remote.rename(world.remote.with_name("hidden.git"))
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_start()
+        assert running.said.reports[0].plan.commit == commit
+        assert remote_is_well(running) is False
+    assert world.status(1).exists()
+
+
+def test_a_remote_that_wants_a_password(world: World) -> None:
+    """It comes from git's own credential helpers; nobody is asked at a terminal."""
+    helper = f"!f() {{ echo username={USER}; echo password={PASSWORD}; }}; f"
+    with serving_git(world.remote.parent) as address:
+        world.served.clone.git("remote", "set-url", "origin", f"{address}/remote.git")
+        with watching(world.served.root, poll=POLL) as running:
+            running.wait_for_published(1)
+            assert remote_is_well(running) is False
+            assert "right to read" in running.said.failures[0][0].hint
+            world.push(1)
+            world.served.clone.git("config", "credential.helper", helper)
+            running.wait_for_published(2)
+
+
+def test_a_branch_that_was_renamed(world: World) -> None:
+    """What is known of it stays; what the checked-out branch follows instead is asked each time."""
+    with watching(world.served.root, poll=POLL) as running:
+        world.push(1)
+        running.wait_for_published(2)
+        Clone(world.remote).git("branch", "-m", "main", "trunk")
+        running.wait_until(lambda: remote_is_well(running) is False, "the branch to be missed")
+        running.look_at_everything()
+        assert world.status(1).exists()
+        world.work.add(range(2, 3))
+        world.work.clone.git("push", "-q", "origin", "HEAD:trunk")
+        world.served.clone.git("config", "branch.main.merge", "refs/heads/trunk")
+        running.wait_for_published(3)
+    assert "branch main" in running.said.failures[0][0].message
+
+
+def test_a_clone_with_commits_of_its_own_is_followed_itself(world: World) -> None:
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        world.served.add(range(5, 6))
+        running.wait_for_published(2)
+        world.push(1)
+        running.wait_until(lambda: any("other way" in w for w in running.said.warnings), "a word")
+        assert len(running.published) == 2
+        world.served.clone.git("pull", "-q", "--rebase", "origin", "main")
+        running.wait_for_published(3)
+
+
+def test_a_force_push_is_followed(world: World) -> None:
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        world.push(1)
+        running.wait_for_published(2)
+        world.work.clone.git("reset", "-q", "--hard", "HEAD~1")
+        world.push(2, "--force")
+        running.wait_for_published(3)
+        running.wait_until(
+            lambda: not world.status(1).exists(), "the status file of what is gone to go"
+        )
+        world.work.clone.git("checkout", "-q", "--orphan", "new")
+        world.push(3, "--force")
+        running.wait_for_published(4)
+    assert len(running.published) == 4
+
+
+def test_only_the_clone_is_followed_if_that_is_wanted(world: World) -> None:
+    with watching(world.served.root, choices=Choices(local=True), poll=POLL) as running:
+        running.wait_for_published(1)
+        world.push(1)
+        world.served.clone.git("pull", "-q")
+        running.wait_for_published(2)
+        assert remote_is_well(running) is None
+        assert not (world.served.root / ".franc/mirror.git").exists()
+
+
+def delete_all(store: Path) -> None:
+    shutil.rmtree(store)
+
+
+def delete_objects(store: Path) -> None:
+    shutil.rmtree(store / "objects")
+
+
+def empty_objects(store: Path) -> None:
+    for file in (store / "objects").glob("??/*"):
+        file.chmod(0o644)
+        file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [delete_all, delete_objects, empty_objects])
+def test_a_store_that_is_damaged_under_the_daemon(
+    damage: Callable[[Path], None], world: World
+) -> None:
+    """It is fetched anew; until then nothing goes back to the older commit of the clone."""
+    with watching(world.served.root, poll=POLL) as running:
+        world.push(1)
+        running.wait_for_published(2)
+        hidden = world.remote.with_name("hidden.git")
+        world.remote.rename(hidden)
+        running.wait_until(lambda: remote_is_well(running) is False, "the remote to be missed")
+        damage(world.store)
+        running.daemon.wakeups.wake("signal")
+        hidden.rename(world.remote)
+        world.push(2)
+        running.wait_for_published(3)
+        running.wait_until(lambda: running.daemon.board.readiness()[0], "it to be ready again")
+        assert world.status(1).exists()
+    assert len(running.published) == 3
+
+
+def test_a_remote_that_hangs_keeps_nobody_from_stopping(world: World) -> None:
+    world.served.clone.git("config", "remote.origin.uploadpack", "sleep 4242; true")
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_until(lambda: sleeping("4242"), "the remote to be asked")
+        running.stop()
+    wait_for(lambda: not sleeping("4242"), what="git to be ended", seconds=10)
+
+
+def sleeping(seconds: str) -> bool:
+    """Whether a `sleep` for so long runs."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (folder / "cmdline").read_bytes() == f"sleep\0{seconds}\0".encode():
+                return True
+    return False
+
+
+def test_a_detached_and_shallow_clone_as_ci_systems_make_it(world: World, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        world.push(number)
+    url = f"file://{world.remote}"
+    folder = tmp_path / "c:i"  # git lists folders with colons in between
+    world.work.clone.git("clone", "-q", "--depth=1", url, str(folder))
+    made = Project(Clone(folder))
+    made.clone.git("checkout", "-q", "--detach")
+    with watching(made.root, poll=POLL) as running:
+        running.wait_for_published(4)
+        world.push(4)
+        running.wait_for_published(5)
+
+
+def test_several_remotes_need_a_word(world: World) -> None:
+    git = world.served.clone.git
+    git("remote", "rename", "origin", "one")
+    git("remote", "add", "two", str(world.remote))
+    git("branch", "--unset-upstream")
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        assert any("several" in warning for warning in running.said.warnings)
+    with watching(world.served.root, poll=POLL, remote="two", branch="main") as running:
+        world.push(1)
+        running.wait_for_published(1)
+
+
+def test_status_files_are_pushed_and_its_own_pushes_are_nothing_new(world: World) -> None:
+    """Also to a daemon that looks at everything, and to one that begins anew."""
+    with watching(world.served.root, poll=POLL, write_back="push") as running:
+        running.wait_for_published(1)
+        running.wait_until(lambda: world.commits() == 2, "the first status commit")
+        world.push(1)
+        running.wait_for_published(2)
+        running.wait_until(lambda: is_on_main(world, "status/0000/000001.yaml"), "the status file")
+        commits, turns = world.commits(), len(running.said.turns)
+        running.look_at_everything()
+        running.look_at_everything()
+        assert len(running.said.turns) == turns + 2
+    with watching(world.served.root, poll=POLL, write_back="push") as again:
+        again.wait_for_start()
+        world.push(2)
+        again.wait_for_published(1)
+        again.wait_until(lambda: is_on_main(world, "status/0000/000002.yaml"), "the status file")
+    assert world.commits() == commits + 2
+    assert len(running.published) == 2
+    assert not running.said.failures + again.said.failures
+
+
+def is_on_main(world: World, path: str) -> bool:
+    return path in Clone(world.remote).git("ls-tree", "-r", "--name-only", "main")
+
+
+def test_a_clone_that_status_files_are_committed_to_is_followed_itself(world: World) -> None:
+    with watching(world.served.root, poll=POLL, write_back="commit") as running:
+        running.wait_for_published(1)
+        assert remote_is_well(running) is None
+
+
+def test_once_asks_the_remote_and_says_if_it_does_not_answer(world: World) -> None:
+    world.push(1)
+    done = world.served.run("watch", "--once")
+    assert done.returncode == 0, done.stderr
+    assert world.status(1).exists()
+    world.remote.rename(world.remote.with_name("hidden.git"))
+    done = world.served.run("watch", "--once")
+    assert done.returncode == 2
+    assert "origin/main cannot be followed" in done.stderr
+
+
+def test_bad_requests_come_and_go_by_push(world: World) -> None:
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        world.work.clone.commit({"requests/bad.yaml": "type: nonsense\n"})
+        world.push(1)
+        running.wait_for_published(2)
+        status = world.served.root / "status/bad.yaml"
+        running.wait_until(status.exists, "the status of the bad one")
+        world.work.clone.commit({"requests/bad.yaml": request_text(2)})
+        world.work.clone.git("push", "-q", "origin", "HEAD:main")
+        running.wait_for_published(3)
