@@ -181,6 +181,10 @@ class NoWatch:
     def renew(self) -> None:
         """Do nothing."""
 
+    def has_strayed(self) -> bool:
+        """Stay."""
+        return False
+
     def close(self) -> None:
         """Do nothing."""
 

@@ -73,3 +73,16 @@ def test_commits_in_a_worktree_of_its_own(project: Project, tmp_path: Path) -> N
         side = Project(Clone(tmp_path / "tree"))
         side.add(range(1, 2))
         running.wait_for_published(2)
+
+
+def test_a_clone_that_takes_the_place_of_the_one_that_is_followed(project: Project) -> None:
+    """What was opened before stays where it went to, and would be read for ever."""
+    with watching(project.root) as running:
+        running.wait_for_published(1)
+        old = project.root.rename(project.root.with_name("old"))
+        Clone(old).git("clone", "-q", str(old), str(project.root))
+        commit = project.add(range(1, 2))
+        running.wait_for_published(2)
+        assert running.daemon.board.view().commit == commit
+        project.add(range(2, 3))
+        running.wait_for_published(3)

@@ -56,6 +56,10 @@ class Watching:
             except OSError as error:
                 self.poll(describe(error))
 
+    def has_strayed(self) -> bool:
+        """Tell whether what is watched is elsewhere now, and what came in its place is not."""
+        return any(watch.has_strayed() for watch in self._watches)
+
     def missed(self) -> None:
         """Take the news that something changed which no event told of."""
         self.poll("files changed without an event; is the folder shared with another machine?")

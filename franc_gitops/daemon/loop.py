@@ -110,6 +110,8 @@ class Loop:
     # --- when ---------------------------------------------------------------------------------
 
     def _hear(self, seconds: float) -> None:
+        if self._watching.has_strayed():
+            self._wakeups.wake("replacement")
         wake = self._wakeups.wait(seconds)
         for reason in wake.reasons:
             self._board.count(Count.WAKE_UPS, reason)
@@ -256,5 +258,6 @@ def trigger_of(wake: Wake) -> str:
 
 _BY_WEIGHT = (
     *("start", "signal", "takeover", "push hook", "commit", "save"),
+    "replacement",
     *("due", "publication", "retry", "timer"),
 )

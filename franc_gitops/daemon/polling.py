@@ -78,6 +78,10 @@ class FolderPolling:
     def renew(self) -> None:
         """Nothing to do: each look begins anew."""
 
+    def has_strayed(self) -> bool:
+        """Never: each look goes by names."""
+        return False
+
     def close(self) -> None:
         """Stop looking."""
         self._ticker.close()
@@ -143,6 +147,10 @@ class RefsPolling:
 
     def renew(self) -> None:
         """Nothing to do."""
+
+    def has_strayed(self) -> bool:
+        """Never: it watches nothing itself."""
+        return False
 
     def close(self) -> None:
         """Stop waking."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
 
+from franc_gitops.repositories.places import Identity, identify
 from franc_gitops.repositories.writers import is_being_written
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class TreeEvents:
         self._hearer = hearer
         self._lock = threading.RLock()
         self._watches: dict[str, WatchDescriptor] = {}
+        self._identity: Identity = None
         self._inotify = InotifyFD()
         self._inotify.start()
         try:
@@ -100,6 +102,10 @@ class TreeEvents:
             self._watches.clear()
             self._inotify.remove_callbacks(old)
             self._watch_all()
+
+    def has_strayed(self) -> bool:
+        """Tell whether the folder's name is another's by now; a move above it makes no event."""
+        return identify(self._root) != self._identity
 
     def close(self) -> None:
         """End the thread and let go of inotify."""
@@ -158,6 +164,7 @@ class TreeEvents:
     # --- watches ------------------------------------------------------------------------------
 
     def _watch_all(self) -> None:
+        self._identity = identify(self._root)
         for _ in self._watch(self._root):
             pass
         if self._root not in self._watches:

@@ -28,6 +28,10 @@ class Watch(Protocol):
         """Watch everything anew; called before a pass looks at everything."""
         ...
 
+    def has_strayed(self) -> bool:
+        """Whether it watches a folder that is elsewhere now, so that it must be renewed."""
+        ...
+
     def close(self) -> None:
         """Stop watching."""
         ...
@@ -63,6 +67,10 @@ class FolderWatch:
     def renew(self) -> None:
         """Watch everything anew."""
         self._events.renew()
+
+    def has_strayed(self) -> bool:
+        """Whether another folder has taken the watched one's name."""
+        return self._events.has_strayed()
 
     def close(self) -> None:
         """Stop watching."""
@@ -112,6 +120,10 @@ class RefsWatch:
         """Watch everything anew."""
         for events in self._events:
             events.renew()
+
+    def has_strayed(self) -> bool:
+        """Whether another repository has taken the watched one's name."""
+        return any(events.has_strayed() for events in self._events)
 
     def close(self) -> None:
         """Stop watching."""

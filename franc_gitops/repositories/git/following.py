@@ -16,6 +16,7 @@ from franc_gitops.model import Provenance, Snapshot
 from franc_gitops.repositories.git import HEAD, GitRepository
 from franc_gitops.repositories.git.command import Git, explain
 from franc_gitops.repositories.names import is_hidden, is_request_name, is_safe
+from franc_gitops.repositories.places import Identity, identify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -48,6 +49,7 @@ class FollowedGit(GitRepository):
         super().__init__(root, requests_dir, git=Git(root, variables, apart=True))
         self._names = _Names(self._git)
         self._prefix: str | None = None
+        self._place: dict[str, Identity] = {}
         self._step: tuple[str, str, frozenset[str]] = ("", "", frozenset())
         weakref.finalize(self, self._names.close)
 
@@ -58,6 +60,7 @@ class FollowedGit(GitRepository):
 
     def head(self) -> str:
         """Give the commit that is checked out; raises RepositoryError if there is none."""
+        self._follow_place()
         commit = self._names.ask([f"{HEAD}^{{commit}}"])[0]
         if commit is None:
             return self._locate(HEAD)[0].commit  # which explains why it is none
@@ -81,6 +84,19 @@ class FollowedGit(GitRepository):
             "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"
         )
         return list(dict.fromkeys(places.decode(errors="surrogateescape").splitlines()))
+
+    def _follow_place(self) -> None:
+        """Let go of processes that read a repository which is elsewhere now, or gone.
+
+        They stay in the folder that they began in, whatever is done to its name.
+        """
+        if self._place and all(identify(folder) == it for folder, it in self._place.items()):
+            return
+        if self._place:
+            self.close()
+            self._prefix, self._step = None, ("", "", frozenset())
+        folders = [str(self.root), *self.ref_folders()]
+        self._place = {folder: identify(folder) for folder in folders}
 
     def move_to(self, commit: str) -> None:
         """Read at this commit from now on."""
