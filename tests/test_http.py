@@ -152,7 +152,7 @@ def test_status_tells_programs_what_is_known(station: Station, open_door: str) -
 @pytest.mark.parametrize(
     "headers",
     [{}, bearer("wrong"), bearer(""), password("wrong"), password("x", user=TOKEN),
-     {"Authorization": "Basic !"}, {"Authorization": TOKEN}],
+     {"Authorization": "Basic !"}, {"Authorization": TOKEN}, {"Authorization": f"Basic {TOKEN}"}],
 )  # fmt: skip
 def test_without_the_token_nothing_but_health_is_told(
     guarded: str, path: str, headers: dict[str, str]

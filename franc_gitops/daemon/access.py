@@ -117,12 +117,11 @@ class Access:
 
 def knows(token: str, headers: Headers) -> bool:
     """Tell whether a request brings the token, as a bearer token or as a password."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
+    scheme, _, said = headers.get("authorization", "").partition(" ")
+    given = said if scheme.lower() == "bearer" else ""
     if scheme.lower() == "basic":
         with suppress(ValueError):
-            given = base64.b64decode(given, validate=True).decode().partition(":")[2]
-    elif scheme.lower() != "bearer":
-        given = ""
+            given = base64.b64decode(said, validate=True).decode().partition(":")[2]
     return hmac.compare_digest(token.encode(), given.encode(errors="replace"))
 
 
