@@ -162,6 +162,7 @@ def decode(value: bytes) -> LedgerEntry:
         fields = json.loads(value)
         if fields.pop("v") != VERSION:
             raise LedgerUnreadable(value)
+        fields.pop("status", None)  # the seal (`status_seal.py`) belongs to the record's bytes
         fields["events"] = tuple(SentEvent(*event) for event in fields["events"])
         fields["warnings"] = tuple(fields["warnings"])
         fields["phase"] = Phase(fields["phase"])
@@ -250,6 +251,10 @@ class Ledger:
     def raw(self, request_id: str) -> bytes:
         """Give the record's value as it stands in the log; raises KeyError."""
         return self._values[request_id]
+
+    def raw_in_turn(self, request_ids: Iterable[str]) -> Iterator[bytes]:
+        """Give the same of many requests, which is quicker."""
+        return self._values.in_turn(request_ids)
 
     def get(self, request_id: str) -> LedgerEntry | None:
         """Give what is known of a request, or None; raises LedgerUnreadable."""

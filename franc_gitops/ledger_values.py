@@ -11,11 +11,12 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 _IN_MEMORY_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
 _LENGTH_BITS = 28
+_LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 
 
 class LedgerValues:
@@ -47,13 +48,30 @@ class LedgerValues:
 
     def __getitem__(self, request_id: str) -> bytes:
         """Give a value; raises KeyError."""
+        place = self._places[request_id]
+        length = place & _LENGTH_MASK
+        chunk, begin = self._chunk_with(place >> _LENGTH_BITS, length)
+        start = (place >> _LENGTH_BITS) - begin
+        return chunk[start : start + length]
+
+    def in_turn(self, request_ids: Iterable[str]) -> Iterator[bytes]:
+        """Give values, one by one; raises KeyError."""
+        places, chunk, begin = self._places, b"", 0
+        for request_id in request_ids:
+            place = places[request_id]
+            start, length = (place >> _LENGTH_BITS) - begin, place & _LENGTH_MASK
+            if start < 0 or start + length > len(chunk):
+                chunk, begin = self._chunk_with(place >> _LENGTH_BITS, length)
+                start = (place >> _LENGTH_BITS) - begin
+            yield chunk[start : start + length]
+
+    def _chunk_with(self, place: int, length: int) -> tuple[bytes, int]:
+        """Give a chunk that holds so many bytes from a place, and where it begins."""
         with self._lock:
-            place, length = divmod(self._places[request_id], 1 << _LENGTH_BITS)
             start = place - self._chunk_start
             if start < 0 or start + length > len(self._chunk):
                 self._read_chunk(place, length)
-                start = 0
-            return self._chunk[start : start + length]
+            return self._chunk, self._chunk_start
 
     def _read_chunk(self, place: int, length: int) -> None:
         self._is_elsewhere = True
@@ -64,7 +82,7 @@ class LedgerValues:
     def items(self, among: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
         """Give request_ids with their values, all or those `among` some."""
         wanted = self._places if among is None else set(among).intersection(self._places)
-        return zip(wanted, map(self.__getitem__, wanted), strict=True)
+        return zip(wanted, self.in_turn(wanted), strict=True)
 
     def __iter__(self) -> Iterator[str]:
         """Give the request_ids in the order of their first records."""

@@ -57,6 +57,8 @@ class StatusIndex:
         self.note = ""
         """What is said of all rows together, on one line; saved with them."""
         self._newest = 0
+        self.is_there = False
+        """Whether there was a cache, be it an empty one."""
         if self._file is not None:
             with suppress(OSError, ValueError):
                 self._load(self._file)
@@ -69,6 +71,7 @@ class StatusIndex:
         if header == _HEADER and len(lines) % 2:
             self._loaded = dict(zip(lines[0::2], lines[1::2], strict=False))
             self._noted = self.note = note
+            self.is_there = True
 
     def confirm(self, path: str, found: os.stat_result) -> bool:
         """Tell whether a file is as it was when its tag was noted."""
@@ -120,9 +123,13 @@ class StatusIndex:
         if self._rows.pop(path, None) is not None:
             self._dirty = True
 
+    def clear(self) -> None:
+        """Forget all files, but not that there is a cache."""
+        self._rows.clear()
+
     def save(self) -> None:
         """Write the cache if it has changed; failing to is no error, the next pass is slower."""
-        is_new = self._dirty or self._loaded or self.note != self._noted
+        is_new = self._dirty or self._loaded or self.note != self._noted or not self.is_there
         if self._file is None or not is_new:
             return
         new = self._file.with_name(f"{FILE_NAME}.{os.urandom(4).hex()}")

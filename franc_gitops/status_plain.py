@@ -32,17 +32,20 @@ _PLAIN = re.compile(
     r',"phase":"Completed","completion":"accept"'
     rf',"timestamp":"{_TIME}","cancel":null,"task":null,"warnings":\[\],"events":\['
     rf"{_event_pattern('[a-z]+_[a-z_]+')},{_event_pattern('task_status_update')}"
-    rf",{_event_pattern('task_completion')}\]\}}"
+    rf",{_event_pattern('task_completion')}\](?:,\"status\":\"[0-9a-f]+\")?\}}"
 ).fullmatch
 
 
-def render_plain(path: str, record: bytes, log_name: str) -> bytes | None:
-    """Give the status file of the request file `path` for its record; None if it is not plain."""
+def render_plain(path: str | None, record: bytes, log_name: str) -> bytes | None:
+    """Give the status file of the request file `path` for its record; None if it is not plain.
+
+    Without a path it is that of the file that the request was published from.
+    """
     found = _PLAIN(record.decode(errors="replace"))
-    if found is None or found[1] != path:
+    if found is None or (path is not None and found[1] != path):
         return None
     (
-        _, request_id, kind, number, revision, digest, commit,
+        path, request_id, kind, number, revision, digest, commit,
         type1, id1, topic1, part1, off1, time1,
         type2, id2, topic2, part2, off2, time2,
         type3, id3, topic3, part3, off3, time3,

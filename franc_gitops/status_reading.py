@@ -63,6 +63,8 @@ def _read(file: str) -> bytes | None:
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as content:
-            return content.read(_LARGEST) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
+            return content.read(_LARGEST).replace(b"\r\n", b"\n")  # as git may check text out
     except OSError:
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops import pins
@@ -358,6 +359,7 @@ def open_work_tree(settings: Settings) -> PartialWriteBack | None:
 
 def _open_files(settings: Settings) -> FilesWriteBack:
     from franc_gitops.pipeline.writeback import FilesWriteBack
+    from franc_gitops.repositories.git.checkout import find_checkout
 
     return FilesWriteBack(
         settings.root,
@@ -365,6 +367,7 @@ def _open_files(settings: Settings) -> FilesWriteBack:
         settings.status_dir,
         settings.state_dir,
         SystemClock(),
+        partial(find_checkout, settings.root, settings.status_dir),
     )
 
 

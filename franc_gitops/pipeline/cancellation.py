@@ -162,9 +162,7 @@ def _request_id(document: Document) -> str:
 
 def change_numbers(words: Iterable[str]) -> set[bytes]:
     """Give the change numbers that are in words or ids: what a file that is meant must hold."""
-    return {
-        found for word in words for found in _CHANGE.findall(word.encode(errors="surrogateescape"))
-    }
+    return {found for word in words for found in _CHANGE.findall(word.encode())}
 
 
 def known_changes(contents: Iterable[bytes]) -> set[str]:

@@ -209,4 +209,4 @@ def _record_sizes(
         yield event.topic, event.size
     record = _record(action, made, situation, warnings)
     rows = sum(len(before) + len(after) + 24 for before, after in record.rows)
-    yield situation.envelope.topic(LEDGER_TOPIC), len(record.head.encode()) + rows + 128
+    yield situation.envelope.topic(LEDGER_TOPIC), len(record.head.encode()) + rows + 256

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from franc_gitops.model import Pin, SourceFile, Validated, Written
-    from franc_gitops.pipeline.project import StatusFile
+    from franc_gitops.pipeline.project import Present, StatusFile
 
 
 class Validator(Protocol):
@@ -27,11 +27,20 @@ class Validator(Protocol):
         ...
 
 
-class Projection(Protocol):
-    """What the status files of one commit must say, as far as the ledger had been read.
+class StatusFiles(Protocol):
+    """What status files must say; it may be gone through more than once."""
 
-    It may be gone through more than once.
-    """
+    def __iter__(self) -> Iterator[StatusFile]:
+        """Give what each status file must say; those that wait for a publication are left out."""
+        ...
+
+    def beyond(self, present: Present, /) -> Iterator[StatusFile]:
+        """Give the same, but for some that are present and right: these are counted there."""
+        ...
+
+
+class Projection(StatusFiles, Protocol):
+    """What the status files of one commit must say, as far as the ledger had been read."""
 
     @property
     def commit(self) -> str:
@@ -51,10 +60,6 @@ class Projection(Protocol):
     @property
     def paths(self) -> Collection[str]:
         """The request files."""
-        ...
-
-    def __iter__(self) -> Iterator[StatusFile]:
-        """Give what each status file must say; those that wait for a publication are left out."""
         ...
 
     def keep(self, path: str, /) -> bool:

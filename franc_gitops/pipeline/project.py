@@ -17,36 +17,61 @@ from franc_gitops.model import FILE_PHASE_ORDER, Phase
 from franc_gitops.pipeline.actions import Kind
 from franc_gitops.status_files import render
 from franc_gitops.status_plain import render_plain
+from franc_gitops.status_seal import RENDERING, is_sealed, mark_of, sealed_blob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.ledger import Ledger, LedgerEntry
     from franc_gitops.model import Problem, Request
     from franc_gitops.pipeline.actions import Action, Plan
-
-_RENDERING = 1
-"""Change it with the form of the status files, so that all of them are written again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusFile:
     """What the status file of a request file must say.
 
-    Equal `tag`s are equal bytes; an empty tag says nothing, the text must be compared.
+    Equal `tag`s are equal bytes; an empty tag says nothing, the text must be compared. `blob` is
+    the git blob id of the text where that is known without making it, else empty.
     """
 
     path: str
     tag: str
     render: Callable[[], bytes]
+    blob: str = ""
+
+
+@dataclass(slots=True)
+class Present:
+    """The status files that are there: blob id by path below the status folder.
+
+    `right` counts those that turned out to be what they must be. `below` is the folder of the
+    request files, with `/`.
+    """
+
+    blobs: Mapping[str, str]
+    below: str
+    right: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether any is there."""
+        return bool(self.blobs)
 
 
 def project(
-    plan: Plan, ledger: Ledger, log_name: str, unsent: frozenset[str]
+    plan: Plan,
+    ledger: Ledger,
+    log_name: str,
+    unsent: frozenset[str],
+    present: Present | None = None,
 ) -> Iterator[StatusFile]:
-    """Say what every status file holds; files with a request in `unsent` are left as they are."""
+    """Say what every status file holds; files with a request in `unsent` are left as they are.
+
+    What is `present` and right by the seal of its record is counted there, and not given.
+    """
     projection = _Projection(plan, ledger, log_name)
-    for path, request_ids in plan.comparison.settled.items():
+    settled = plan.comparison.settled
+    for path, request_ids in projection.wrong(settled, present) if present else settled.items():
         yield projection.settled(path, request_ids)
     for path, actions in plan.by_path.items():
         if not any(action.request_id in unsent and action.sends for action in actions):
@@ -60,12 +85,27 @@ class _Projection:
         self._plan = plan
         self._ledger = ledger
         self._log = log_name
+        self._mark = mark_of(log_name)
+
+    def wrong(
+        self, settled: Mapping[str, tuple[str, ...]], present: Present
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Leave out what is present and right; this is asked of every file there is."""
+        mark, start, find = self._mark, len(present.below), present.blobs.get
+        firsts = self._ledger.raw_in_turn(request_ids[0] for request_ids in settled.values())
+        for (path, request_ids), record in zip(settled.items(), firsts, strict=True):
+            blob = find(path[start:])
+            if blob and len(request_ids) == 1 and is_sealed(record, path, f"{mark}{blob}"):
+                present.right += 1
+            else:
+                yield path, request_ids
 
     def settled(self, path: str, request_ids: Sequence[str]) -> StatusFile:
         """Describe a file that the ledger knows as it is."""
-        return StatusFile(
-            path, self._tag(path, request_ids), lambda: self._of_ledger(path, request_ids)
-        )
+        records = [self._ledger.raw(request_id) for request_id in request_ids]
+        blob = sealed_blob(records[0], path, self._mark) if len(records) == 1 else ""
+        tag = blob or self._tag(path, records)
+        return StatusFile(path, tag, lambda: self._of_ledger(path, request_ids), blob)
 
     def current(self, path: str, actions: Sequence[Action]) -> StatusFile:
         """Describe a file that was read in this pass."""
@@ -82,10 +122,9 @@ class _Projection:
         blob = self._plan.situation.snapshot.files.get(action.path, "-").encode()
         return blob in self._ledger.raw(action.request_id)
 
-    def _tag(self, path: str, request_ids: Sequence[str]) -> str:
-        values = b"".join([self._ledger.raw(request_id) for request_id in request_ids])
-        key = f"{_RENDERING} {self._log} {path} ".encode()
-        return blake2b(key + values, digest_size=12).hexdigest()
+    def _tag(self, path: str, records: Iterable[bytes]) -> str:
+        key = f"{RENDERING} {self._log} {path} ".encode()
+        return blake2b(key + b"".join(records), digest_size=12).hexdigest()
 
     def _of_ledger(self, path: str, request_ids: Sequence[str]) -> bytes:
         if len(request_ids) == 1:

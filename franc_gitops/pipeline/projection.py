@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.ports import Projection
-    from franc_gitops.pipeline.project import StatusFile
+    from franc_gitops.pipeline.project import Present, StatusFile
 
 
 class PlanProjection:
@@ -43,6 +43,10 @@ class PlanProjection:
     def __iter__(self) -> Iterator[StatusFile]:
         """Say what each status file holds, anew each time."""
         return project(*self._parts)
+
+    def beyond(self, present: Present) -> Iterator[StatusFile]:
+        """Say the same, but for files that are present and right; these are counted there."""
+        return project(*self._parts, present)
 
 
 def _keeper(plan: Plan) -> Callable[[str], bool]:

@@ -26,6 +26,7 @@ from franc_gitops.errors import (
 )
 from franc_gitops.ledger import Ledger
 from franc_gitops.pipeline.deliver import deliveries, stale_records
+from franc_gitops.status_seal import seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,6 +84,7 @@ class Publisher:
     _reader: LedgerReader | None = None
     _is_torn: bool = False
     _session: Session | None = None
+    _log_name: str = ""
 
     def peek(self) -> Ledger:
         """Read what is committed, fencing nobody and waiting for nobody (step 0).
@@ -197,7 +199,9 @@ class Publisher:
         return last
 
     def _check_guard(self) -> None:
-        self.guard(self.log.identify())
+        identity = self.log.identify()
+        self.guard(identity)
+        self._log_name = identity.name
 
     def _fence(self) -> Session:
         self._session = self.log.fence()
@@ -254,7 +258,7 @@ class Publisher:
                 records.append((len(delivery.events), delivery.record))
                 records.extend((0, other) for other in delivery.refreshed)
 
-        return session.commit(events(), _recorder(records))
+        return session.commit(events(), _recorder(records, self._log_name))
 
     def _remember(self, committed: Committed, batch: Iterable[Action]) -> None:
         self.ledger.fold(committed.records)
@@ -309,15 +313,18 @@ def _with_stale_records(made: Iterator[Delivery], stale: Iterable[Unplaced]) -> 
     yield from made
 
 
-def _recorder(records: Iterable[tuple[int, Unplaced]]) -> Recorder:
-    """Place the ledger records of a batch; each is told with how many of the events are its own."""
+def _recorder(records: Iterable[tuple[int, Unplaced]], log_name: str) -> Recorder:
+    """Place and seal the ledger records of a batch.
+
+    Each is told with how many of the events are its own.
+    """
 
     def record(positions: Sequence[Position]) -> Iterator[tuple[str, str, bytes]]:
         at = 0
         for events, unplaced in records:
             until = at + events
             placed = unplaced.place(positions[at:until] if events else ())
-            yield unplaced.change_number, unplaced.request_id, placed
+            yield unplaced.change_number, unplaced.request_id, seal(placed, log_name)
             at = until
 
     return record

@@ -160,11 +160,19 @@ def _temporary_name() -> str:
 
 
 def holds(file: str, content: bytes) -> bool:
-    """Tell whether a file says this already; one that cannot be read does not."""
+    """Tell whether a file says this already; one that cannot be read does not.
+
+    Git may check text out with other line endings (`core.autocrlf`); it says the same then.
+    """
     try:
-        return read_beginning(file, most=len(content) + 1) == content
+        return read_text(file, most=2 * len(content) + 1) == content
     except OSError:
         return False
+
+
+def read_text(file: str | Path, most: int) -> bytes:
+    """Read the beginning of a regular file with the line endings that we write."""
+    return read_beginning(file, most).replace(b"\r\n", b"\n")
 
 
 def read_beginning(file: str | Path, most: int) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from franc_gitops import pins as pins_file
 from franc_gitops.errors import WriteBackFailed
 from franc_gitops.pipeline.commit_message import change_numbers
+from franc_gitops.pipeline.project import Present
 from franc_gitops.repositories.commits import Content
 from franc_gitops.status_blobs import StatusBlobs
 from franc_gitops.status_files import is_of
@@ -90,8 +91,10 @@ class CommittedFolder:
         paths = content.files if gone is None else [path.removeprefix(self._below) for path in gone]
         strays = [path for path in paths if not keep(self._below + path)]
         comparison.remove(strays, self._below)
-        for status in projection:
+        present = Present(content.files, self._below)
+        for status in projection.beyond(present):
             comparison.write(status.path.removeprefix(self._below), status)
+        comparison.changes.unchanged += present.right
         comparison.write_pins(pins)
         cache.save(self._content.files)
         return comparison.changes
@@ -158,12 +161,13 @@ class _Comparison:
     def write(self, path: str, status: StatusFile) -> None:
         """Add a status file, unless the commit is known or found to have it."""
         have = self._content.files.get(path, "")
-        if have and self._cache.holds(path, status.tag, have):
+        if have and (have == status.blob or self._cache.holds(path, status.tag, have)):
             self.changes.unchanged += 1
             return
         text = status.render()
         blob = self._commits.blob_id(text)
-        self._cache.put(path, status.tag, blob)
+        if not status.blob:
+            self._cache.put(path, status.tag, blob)
         if blob == have:
             self.changes.unchanged += 1
         elif reason := self._places.why_not(path):

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from franc_gitops.pipeline.replacing import (
     TEMPORARY,
     Replacement,
     holds,
-    read_beginning,
+    read_text,
     replace_file,
     signature,
 )
@@ -30,11 +31,19 @@ if TYPE_CHECKING:
     from franc_gitops.model import Pin
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.replacing import Replacer, Signature
+    from franc_gitops.repositories.checkout import Checkout
     from franc_gitops.status_index import StatusIndex
 
 _SUFFIXES = (".yaml", ".yml")
 _SHOWN_FAILURES = 10
 _BEGINNING_BYTES = 16_384
+
+
+class _Entry:
+    """A file that is known by name, to be looked at like one that was found in its folder."""
+
+    def __init__(self, file: str) -> None:
+        self.stat = partial(os.stat, file)
 
 
 class StatusFolder:
@@ -46,7 +55,8 @@ class StatusFolder:
         self._replacer = replacer
         self._root = root
         self._index = index
-        self._unknown: set[str] = set()
+        self._unknown: dict[str, os.stat_result | None] = {}
+        self.checked_out: dict[str, str] = {}
         self._strays: list[str] = []
         self._safe_folders: dict[str, OSError | None] = {}
         self._failures: list[tuple[str, str]] = []
@@ -71,6 +81,27 @@ class StatusFolder:
                     self._meet(path, entry, keep)
                 elif entry.name.startswith(TEMPORARY):
                     self._remove_if_stale(path, entry, stale_before)
+
+    def take(self, checkout: Checkout, keep: Callable[[str], bool], stale_before: float) -> None:
+        """Take git's list of what is there instead of a scan; look at what git is not sure of."""
+        if not self._is_folder():
+            return
+        self.trust(checkout)
+        for path in checkout.others:
+            entry, name = _Entry(f"{self._folder}/{path}"), path.rpartition("/")[2]
+            if name.endswith(_SUFFIXES):
+                self._meet(path, entry, keep)
+            elif name.startswith(TEMPORARY):
+                self._remove_if_stale(path, entry, stale_before)
+        known = (path for path in checkout.blobs if not keep(path))
+        self._strays += (p for p in known if p.endswith(_SUFFIXES) and p != pins_file.FILE_NAME)
+
+    def trust(self, checkout: Checkout) -> None:
+        """Take git's word for what files hold that are as they were checked out.
+
+        A file that a scan has found must have been looked at before git was asked.
+        """
+        self.checked_out = checkout.blobs
 
     def _is_folder(self) -> bool:
         """Tell whether there is a folder to look at; what it would lead to is not ours."""
@@ -97,7 +128,9 @@ class StatusFolder:
         except OSError as error:
             self._fail(prefix or ".", error)
 
-    def _meet(self, path: str, entry: os.DirEntry[str], keep: Callable[[str], bool]) -> None:
+    def _meet(
+        self, path: str, entry: os.DirEntry[str] | _Entry, keep: Callable[[str], bool]
+    ) -> None:
         """Sort a file in: a stray, as it was when it was last looked at, or to be compared."""
         try:
             found = entry.stat(follow_symlinks=False)
@@ -111,9 +144,9 @@ class StatusFolder:
         if not keep(path) and path != pins_file.FILE_NAME:
             self._strays.append(path)
         elif not self._index.confirm(path, found):
-            self._unknown.add(path)
+            self._unknown[path] = found
 
-    def _remove_if_stale(self, path: str, entry: os.DirEntry[str], before: float) -> None:
+    def _remove_if_stale(self, path: str, entry: os.DirEntry[str] | _Entry, before: float) -> None:
         with suppress(OSError):
             if entry.stat(follow_symlinks=False).st_mtime < before:
                 os.unlink(f"{self._folder}/{path}")  # noqa: PTH108
@@ -135,7 +168,7 @@ class StatusFolder:
 
     def _remove(self, path: str, request_file: str) -> bool:
         file = Path(self._folder, path)
-        if not is_of(read_beginning(file, most=_BEGINNING_BYTES), request_file):
+        if not is_of(read_text(file, most=_BEGINNING_BYTES), request_file):
             return False
         file.unlink()
         for parent in file.parents:
@@ -152,12 +185,12 @@ class StatusFolder:
 
     def compare(self, path: str, status: StatusFile) -> None:
         """Write one status file, unless what is there says the same."""
-        self._unknown.add(path)
+        self._unknown.setdefault(path)
         self.write(path, status)
 
     def write(self, path: str, status: StatusFile) -> None:
         """Write one status file, unless it is known or found to be right."""
-        if self._index.holds(path, status.tag):
+        if self._index.holds(path, status.tag) or self._is_checked_out(path, status):
             self.unchanged += 1
             return
         try:
@@ -165,10 +198,20 @@ class StatusFolder:
         except OSError as error:
             self._fail(path, error)
 
+    def _is_checked_out(self, path: str, status: StatusFile) -> bool:
+        """Tell whether git says that a file is what it must be; if so, note it for next time."""
+        if not status.blob or self.checked_out.get(path) != status.blob:
+            return False
+        found = self._unknown.get(path)
+        if found is not None:
+            self._index.put(path, signature(found), status.tag)
+        return True
+
     def _write(self, file: str, path: str, status: StatusFile) -> None:
         content = status.render()
         self._check_folder(os.path.dirname(file))  # noqa: PTH120 - a path object for each costs
-        exists = path in self._unknown or self._index.knows(path)
+        known = self._unknown, self.checked_out
+        exists = self._index.knows(path) or any(path in paths for paths in known)
         if exists and holds(file, content):
             self._index.put(path, signature(os.lstat(file)), status.tag)
             self.unchanged += 1
@@ -220,11 +263,13 @@ class StatusFolder:
             return False
         pins_path = f"{self._folder}/{pins_file.FILE_NAME}"
         as_pinned = not pins or holds(pins_path, pins_file.encode(pins))
-        return as_pinned and self._unknown <= {pins_file.FILE_NAME}
+        return as_pinned and self._unknown.keys() <= {pins_file.FILE_NAME}
 
-    def save(self, note: str) -> None:
-        """Remember what the files hold, and the note if all of them are right."""
-        self._index.note = "" if self._failures else note
+    def save(self, note: str, *, forget: bool) -> None:
+        """Remember what the files hold, and the note if all of them are right; or only nothing."""
+        if forget:
+            self._index.clear()
+        self._index.note = "" if self._failures or forget else note
         self._index.save()
 
     def _fail(self, path: str, error: OSError) -> None:
