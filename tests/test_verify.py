@@ -238,8 +238,8 @@ EDITS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "emptied": (lambda file: file.write_bytes(b""), "FRN620"),
     "cut": (lambda file: file.write_bytes(file.read_bytes()[:-20]), "FRN620"),
     "longer": (lambda file: file.write_bytes(file.read_bytes() + b"# mine\n"), "FRN620"),
-    "other line ends": (
-        lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n")),
+    "carriage returns": (
+        lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\r\r\n")),
         "FRN620",
     ),
     "not even text": (lambda file: file.write_bytes(bytes(range(256))), "FRN620"),
@@ -264,6 +264,12 @@ def test_every_way_to_spoil_a_status_file_is_found_and_repaired(
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"repaired {status_of(2)}: {code if edit != 'a folder' else 'FRN621'}" in done.stdout
     assert published.status_files() == before
+    assert found(published) == []
+
+
+def test_line_endings_as_git_may_check_them_out_are_no_finding(published: Project) -> None:
+    file = published.root / status_of(2)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     assert found(published) == []
 
 
