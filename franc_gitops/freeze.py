@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _LONGEST_CHAIN = 100
 """So many freezes that follow upon each other without a gap count as one without end."""
 
+_REMEMBERED = 1000
+_LAST_YEAR = 9999
+"""In it no freeze is looked for: its weeks may end where no calendar reaches."""
+
 
 class Span(Protocol):
     """When a freeze holds: from a beginning, which is part of it, to an end, which is not."""
@@ -115,7 +119,7 @@ class Frozen(NamedTuple):
 
 @dataclass(frozen=True)
 class Calendar:
-    """All freezes; asked the same again and again, it answers from memory."""
+    """All freezes; asked the same again and again, it answers from memory, which is bounded."""
 
     entries: tuple[Freeze, ...] = ()
     _known: dict[tuple[str, datetime], Frozen | None] = field(
@@ -132,6 +136,8 @@ class Calendar:
             return None
         key = (kind, moment)
         if key not in self._known:
+            if len(self._known) >= _REMEMBERED:  # a daemon asks at ever new moments
+                self._known.clear()
             self._known[key] = self._frozen(kind, moment)
         return self._known[key]
 
@@ -150,6 +156,8 @@ class Calendar:
     def _last_to_end(self, kind: str, moment: datetime) -> tuple[str, datetime] | None:
         # Within one zone Python compares what clocks show, not moments: hence UTC.
         now = moment.astimezone(UTC)
+        if now.year >= _LAST_YEAR:
+            return None
         ends = [
             (entry.reason, end)
             for entry in self.entries

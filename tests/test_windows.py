@@ -165,6 +165,43 @@ def test_freezes_without_a_gap_are_without_end() -> None:
 
 
 @given(
+    at=st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - given
+    days=st.tuples(st.sampled_from(["Mon", "Wed", "Sun"]), st.sampled_from(["Tue", "Sat", "Sun"])),
+    zone=st.sampled_from(["Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin"]),
+)
+def test_any_moment_of_the_calendar_can_be_asked_for(
+    at: datetime, days: tuple[str, str], zone: str
+) -> None:
+    begin, end = days
+    weekly = {"reason": "w", "from": f"{begin} 01:30", "until": f"{end} 23:59", "time_zone": zone}
+    calendar = read(weekly, freeze("9999-12-01T00:00:00Z", "9999-12-31T23:59:59Z"))
+    frozen = calendar.frozen("pop_deployment", at)
+    assert frozen is None or frozen.until is None or frozen.until > at
+
+
+def test_a_calendar_does_not_grow_with_the_moments_it_is_asked_for() -> None:
+    """A daemon asks it every turn, for years."""
+    calendar = read(WEEKEND)
+    known = calendar._known  # noqa: SLF001 - memory is not to be seen from outside
+    for second in range(3000):
+        calendar.frozen("pop_deployment", NOW + timedelta(seconds=second))
+    assert len(known) <= 1000
+
+
+@pytest.mark.parametrize("name", ["not_before", "not_after"])
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_no_calendar_has_holds_its_file_alone(
+    project: Project, name: str, text: str
+) -> None:
+    """Other files go on, whatever the calendar of freezes says."""
+    project.clone.commit({"requests/wrong.yaml": f"{request_text(5)}{name}: {text}\n"})
+    done = project.run("publish")
+    assert done.returncode == 1
+    assert "error FRN209" in done.stdout
+    assert "1 held, 2 scheduled" in done.stderr
+
+
+@given(
     st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.sampled_from(["Fri 18:00", "Sun 02:30", "Mon 00:00"]),
     st.sampled_from(["Fri 17:59", "Sun 02:45", "Mon 06:00", "Thu 23:59"]),
@@ -210,6 +247,8 @@ def test_what_is_frozen_is_free_at_the_end_and_not_before(
         (freeze("2026-12-26T00:00:00Z", "2026-12-26T00:00:00Z"), "not later"),
         (freeze("2026-02-30", "2026-12-24", time_zone="UTC"), "2026-02-30 is not in the calendar"),
         (freeze("2026-02-28", "9999-12-31", time_zone="UTC"), "not in the calendar"),
+        (freeze("0001-01-01", "0001-01-05", time_zone="Asia/Tokyo"), "out of the calendar"),
+        (freeze("2026-12-24T00:00:00Z", "9999-12-31T23:59:59-12:00"), "both"),
         (freeze("Fri 18:00", "Fri 18:00", time_zone="UTC"), "never end"),
         ({**WEEKEND, "types": ["pop"]}, "types is a list out of"),
         ({**WEEKEND, "types": []}, "types is a list out of"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from franc_gitops.kinds.fields import Finding, Text
@@ -46,13 +46,18 @@ def correct_time(text: str) -> str:
 
 
 def read_time(text: str | None) -> datetime | None:
-    """Read RFC 3339 with an offset; None for anything else, such as the 30th of February."""
+    """Read RFC 3339 with an offset; None for anything else, such as the 30th of February.
+
+    Also for a time that is in no calendar as UTC, such as the end of the year 9999 in New York.
+    """
     if text is None or not _TIME.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
+        time = datetime.fromisoformat(text.upper())
+        time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return time
 
 
 def inspect_window(fields: Fields) -> Iterator[Finding]:

@@ -55,14 +55,21 @@ def _read_freeze(value: Value) -> Freeze:
 
 def _read_span(begin: str, end: str, zone: Value) -> Span:
     if _DATE.fullmatch(begin) and _DATE.fullmatch(end):
-        clocks = _read_zone(zone)
-        return _once(earliest(_day(begin), time(), clocks), latest(_day(end, 1), time(), clocks))
+        return _read_days(begin, end, _read_zone(zone))
     weekly = _WEEK_TIME.fullmatch(begin), _WEEK_TIME.fullmatch(end)
     if weekly[0] and weekly[1]:
         if begin == end:
             raise Unfit(f"from {begin} until {end} would never end")
         return Weekly(_week_time(weekly[0]), _week_time(weekly[1]), _read_zone(zone))
     return _read_times(begin, end, zone)
+
+
+def _read_days(begin: str, end: str, zone: tzinfo) -> Once:
+    first, behind = _day(begin), _day(end, 1)
+    try:
+        return _once(earliest(first, time(), zone), latest(behind, time(), zone))
+    except OverflowError:
+        raise Unfit(f"{begin} until {end} reaches out of the calendar") from None
 
 
 def _read_times(begin: str, end: str, zone: Value) -> Once:
