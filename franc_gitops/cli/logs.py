@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
     from franc_gitops.cli.invocation import Invocation
+    from franc_gitops.model import Problem
 
 _encode = JSONEncoder(ensure_ascii=False, default=str).encode
 
@@ -63,6 +64,13 @@ def log_requests(logger: FilteringBoundLogger, rows: Iterable[Mapping[str, Any]]
             message=row["message"],
             **_positions(row["events"]),
         )
+
+
+def log_problems(logger: FilteringBoundLogger, problems: Iterable[Problem]) -> None:
+    """Log one line per problem, with its place and the way out."""
+    for found in problems:
+        log = logger.error if found.is_error else logger.warning
+        log("problem", **found.as_dict())
 
 
 def _positions(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -89,8 +89,8 @@ def watch(
             invocation.overrides.append(f"{key}={value}")
     settings = invocation.settings()
     choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger, local=local)
-    narrator = open_narrator(invocation)
     with ExitStack() as stack:
+        narrator = stack.enter_context(open_narrator(invocation))
         daemon = stack.enter_context(open_daemon(settings, choices, narrator))
         if once:
             return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)

@@ -94,7 +94,7 @@ class Loop:
         outcome = self._turns.take(self._agenda.take(), self._began("start"), publishes=True)
         if outcome is None:
             raise AssertionError("a turn over everything always has an outcome")
-        self._narrator.turn_ended(outcome.report, trigger="start", seconds=0.0, whole=True)
+        self._narrator.turn_ended(outcome.report, trigger="start", seconds=0.0, paths=None)
         return outcome
 
     def _begin(self) -> None:
@@ -158,9 +158,9 @@ class Loop:
         try:
             outcome = self._turns.take(wake, self._began(trigger), publishes=publishes)
             if outcome is not None:
-                seconds, whole = self._clock.monotonic() - began, outcome.paths is None
+                seconds = self._clock.monotonic() - began
                 self._narrator.turn_ended(
-                    outcome.report, trigger=trigger, seconds=seconds, whole=whole
+                    outcome.report, trigger=trigger, seconds=seconds, paths=outcome.paths
                 )
         except Exception as error:  # noqa: BLE001  - a daemon stays up, and says what is wrong
             return None, self._explain(error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from franc_gitops.daemon.model import Role
     from franc_gitops.errors import FrancError
     from franc_gitops.pipeline.report import Report
@@ -21,8 +23,10 @@ class Narrator(Protocol):
         """Say something that somebody should look at."""
         ...
 
-    def turn_ended(self, report: Report, /, *, trigger: str, seconds: float, whole: bool) -> None:
-        """Say what a turn did: a line for each request that changed; `whole`: it saw all files."""
+    def turn_ended(
+        self, report: Report, /, *, trigger: str, seconds: float, paths: Collection[str] | None
+    ) -> None:
+        """Say what a turn did: a line for each request that changed; `paths` None: it saw all."""
         ...
 
     def failed(self, error: FrancError, /, *, stage: str, retry_in: float) -> None:

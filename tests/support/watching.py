@@ -13,7 +13,7 @@ from franc_gitops.wiring import Choices
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from franc_gitops.daemon.model import Role
@@ -45,11 +45,13 @@ class Said:
         self.warnings.append(event)
         self.facts.append((event, facts))
 
-    def turn_ended(self, report: Report, /, *, trigger: str, seconds: float, whole: bool) -> None:
+    def turn_ended(
+        self, report: Report, /, *, trigger: str, seconds: float, paths: Collection[str] | None
+    ) -> None:
         """Keep a turn."""
         del seconds
         self.reports.append(report)
-        self.turns.append((trigger, whole))
+        self.turns.append((trigger, paths is None))
 
     def failed(self, error: FrancError, /, *, stage: str, retry_in: float) -> None:
         """Keep a failure."""
