@@ -198,6 +198,10 @@ def test_the_action_validates_plans_and_publishes(project: Project, tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert (outputs["published"], outputs["held"], outputs["failed"]) == ("2", "0", "0")
     assert "2 published" in (action.temp / "summary").read_text()
+    done, outputs = action.run(command="verify")
+    assert (done.returncode, outputs["exit-code"]) == (0, "0")
+    report = action.temp / "franc-gitops-reports" / "report.xml"
+    assert read_junit(report.read_text()).get("name") == "franc-gitops verify"
     declared = set(action.definition["outputs"])
     assert {"exit-code", "reports", "plan", "digest", "published", "held", "failed"} == declared
 
@@ -343,6 +347,9 @@ def test_gitlab_publishes_what_is_merged_and_finds_a_status_file_edited_by_hand(
     done = ci.run_step(job, verify, CI_DEFAULT_BRANCH="main")
     assert done.returncode == 1, done.stdout + done.stderr
     assert status.name in done.stdout
+    [case] = read_junit((job.root / "verify.xml").read_text()).iter("testcase")
+    assert case.get("name") == "FRN620"
+    assert json.loads((job.root / "verify.json").read_text())["summary"]["errors"] == 1
 
 
 def test_the_shell_recipe_tells_how_it_is_used(project: Project) -> None:
