@@ -13,7 +13,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from bench import memory, publishing, transactions, unchanged, validating
+from bench import memory, publishing, transactions, unchanged, validating, watch
 from bench.setting import Setting
 from franc_gitops import __version__
 
@@ -30,6 +30,10 @@ ROWS: Mapping[str, Callable[[Setting], Row]] = {
     "transactions": transactions.transactions,
     "nothing": unchanged.unchanged,
     "memory": memory.memory,
+    "saved": watch.saved,
+    "committed": watch.committed,
+    "dropped": watch.dropped,
+    "idle": watch.idle,
 }
 
 
