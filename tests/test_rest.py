@@ -8,8 +8,10 @@ from unittest.mock import patch
 
 import pytest
 
+from franc_gitops.cli.outcome import describe_report
 from franc_gitops.pipeline import rest
 from franc_gitops.pipeline.actions import Kind
+from franc_gitops.reports import NOTHING, Done, Look, renderer
 from franc_gitops.settings import load_settings
 from franc_gitops.wiring import Choices, open_pass
 from tests.support.git import Clone, new_repository
@@ -82,6 +84,16 @@ def test_nothing_is_listed_and_nothing_forgotten_in_the_report(clone: Clone) -> 
     assert report.written.unchanged == 2
     assert report.log_name == "embedded"
     assert report.plan.commit == clone.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("output", ["text", "github", "junit", "markdown"])
+def test_a_pass_at_rest_does_not_claim_that_there_was_no_request(clone: Clone, output: str) -> None:
+    report, listed = run(clone)
+    assert not listed
+    told = "".join(renderer("report", output)(Done(report), Look())) + describe_report(report)
+    assert NOTHING not in told
+    assert "3 unchanged" in told
+    assert output != "junit" or "3 in all" in told
 
 
 def test_what_is_not_committed_is_named_at_rest_too(clone: Clone) -> None:

@@ -139,7 +139,7 @@ def describe_report(report: Report) -> str:
         f"{counts[Kind.SKIP]} unchanged",
         *_describe_held(plan),
         f"{len(report.unsent)} still pending" if report.unsent else "",
-        NOTHING if plan.is_empty else "",
+        NOTHING if report.is_empty else "",
     ]
     at = f" at {plan.commit[:12]}" if plan.commit else ""
     return f"publish{at}: {', '.join(filter(None, parts))}{describe_written(report.written)}"

@@ -37,6 +37,11 @@ class Report:
     """How many requests are as the last pass left them, if that is all there is to say."""
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is no request file at all, which must not pass for "all is well"."""
+        return self.plan.is_empty and not self.resting
+
+    @property
     def unsent(self) -> frozenset[str]:
         """The request_ids that the plan sends and that are not committed."""
         return frozenset(a.request_id for a in self.plan.sends) - self.published.keys()

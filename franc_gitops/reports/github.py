@@ -60,7 +60,7 @@ def plan(planned: Planned, look: Look) -> Iterator[str]:
 
 def report(done: Done, look: Look) -> Iterator[str]:
     """Mark up what a pass held and why; what kept it from its end is said with its exit code."""
-    yield from _nothing("publish") if done.report.plan.is_empty else ()
+    yield from _nothing("publish") if done.report.is_empty else ()
     yield from _marked_up(done.report.plan.problems, "publish", look)
     yield from _listed(text.report(done, _plain(look)), "publish")
 

@@ -56,7 +56,7 @@ def plan(planned: Planned, _look: Look) -> Iterator[str]:
     """Show each request that would be sent as passed, what is held as skipped."""
     plan = planned.plan
     requests = (_planned(action) for action in _named(plan.actions))
-    cases = [*_problems(plan.problems), *requests, *_settled(plan)]
+    cases = [*_problems(plan.problems), *requests, *_settled(plan, 0)]
     yield from _document("franc-gitops plan", cases)
 
 
@@ -68,7 +68,7 @@ def report(done: Done, _look: Look) -> Iterator[str]:
         _unsent(action, report.failure) if action.request_id in unsent else _planned(action)
         for action in _named(report.actions)
     )
-    cases = [*_problems(report.plan.problems), *requests, *_settled(report.plan)]
+    cases = [*_problems(report.plan.problems), *requests, *_settled(report.plan, report.resting)]
     yield from _document("franc-gitops publish", [*cases, *_failed(report.failure)])
 
 
@@ -77,9 +77,9 @@ def _named(actions: Iterable[Action]) -> Iterator[Action]:
     return (action for action in actions if action.request_id)
 
 
-def _settled(plan: Plan) -> Iterator[Case]:
+def _settled(plan: Plan, resting: int) -> Iterator[Case]:
     """Give one case for all that is published and unchanged: there may be very many."""
-    if number := sum(map(len, plan.comparison.settled.values())):
+    if number := resting + sum(map(len, plan.comparison.settled.values())):
         yield Case("requests", "published and unchanged", "", f"{number} in all")
 
 

@@ -102,10 +102,6 @@ def _verdict(problems: Sequence[Problem]) -> str:
     return _MARKS[max(errors)] if errors else "✅"
 
 
-def _mark(plan: Plan) -> str:
-    return _EMPTY if plan.is_empty else _verdict(plan.problems)
-
-
 def _plan_head(planned: Planned) -> str:
     plan = planned.plan
     counts = {kind: plan.counts.get(kind, 0) for kind in Kind}
@@ -113,7 +109,8 @@ def _plan_head(planned: Planned) -> str:
     if planned.review and not planned.review.changed:
         words = "no request file differs, nothing is added"
     table = row(*counts) + row(*["---"] * len(counts)) + row(*map(str, counts.values()))
-    head = _head("plan", _mark(plan), NOTHING if plan.is_empty else words)
+    mark = _EMPTY if plan.is_empty else _verdict(plan.problems)
+    head = _head("plan", mark, NOTHING if plan.is_empty else words)
     return f"{head}\n{table}\n{''.join(_plan_facts(planned))}"
 
 
@@ -143,8 +140,9 @@ def _report_head(done: Done) -> str:
         f"{counts.get(Kind.HOLD, 0)} held" if counts.get(Kind.HOLD) else "",
         f"{len(report.unsent)} still pending" if report.unsent else "",
     ]
-    words = NOTHING if report.plan.is_empty else ", ".join(filter(None, parts))
-    head = _head("publish", "❌" if report.failure else _mark(report.plan), words)
+    words = NOTHING if report.is_empty else ", ".join(filter(None, parts))
+    mark = _EMPTY if report.is_empty else _verdict(report.plan.problems)
+    head = _head("publish", "❌" if report.failure else mark, words)
     commit = f"- commit {code(report.plan.commit)}\n" if report.plan.commit else ""
     facts = f"{commit}- event log {code(report.log_name)}\n"
     return f"{head}\n{facts}{_failure(report.failure)}"
