@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 
 from bench.corpus import request_text
 from franc_gitops.daemon.board import Role, Stage
+from franc_gitops.daemon.dashboard import stream
 from franc_gitops.model import Phase
 from tests.support.browser import Visitor, barriers, open_browser, visiting
 from tests.support.daemon import Station
@@ -326,6 +328,34 @@ def test_a_daemon_that_goes_away_is_noticed_and_one_that_comes_back_too(
         with station.serve(address):
             expect(page.locator("#live")).to_have_text("Live", timeout=30_000)
             expect(section(page, "Completed")).to_contain_text("CHG-2024-000040")
+
+
+def test_a_page_that_may_not_listen_asks_every_few_seconds(
+    station: Station, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "STREAMS", 0)
+    station.go()
+    with station.serve() as address, visiting(browser, address) as visitor:
+        page = visitor.page
+        page.clock.install()
+        visitor.go(live=False)
+        expect(page.locator("#live")).to_have_text("Lost")
+        station.project.add(range(60, 61))
+        station.go()
+        page.clock.run_for(6000)
+        expect(section(page, "Completed")).to_contain_text("CHG-2024-000060")
+
+
+def test_ages_are_right_whatever_the_browsers_clock_says(
+    station: Station, browser: Browser, address: str
+) -> None:
+    station.go()
+    with visiting(browser, address) as visitor:
+        visitor.page.clock.install(time=datetime.now(UTC) + timedelta(hours=3))
+        started = visitor.go().locator("#foot time")
+        started.evaluate("node => node.dateTime = new Date(Date.now() - 3 * 3600e3).toISOString()")
+        visitor.page.clock.run_for(1000)
+        expect(started).to_have_text("just now")
 
 
 def test_who_gives_the_token_as_the_password_sees_everything_live(

@@ -4,6 +4,7 @@
 
 const PARTS = ["main", "foot"];
 const live = document.getElementById("live");
+let skew = 0; // milliseconds that this machine's clock is ahead of the daemon's
 let asking = false;
 let again = false;
 
@@ -76,6 +77,7 @@ async function refresh() {
   asking = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    noteClock(answer.headers.get("date"));
     if (answer.redirected) location.replace(answer.url);
     else if (answer.ok || answer.status === 404) show(await answer.text());
     else setTimeout(refresh, 1000);
@@ -88,6 +90,12 @@ async function refresh() {
       refresh();
     }
   }
+}
+
+// The header counts whole seconds, and the answer took a while.
+function noteClock(date) {
+  const ahead = Date.now() - Date.parse(date);
+  skew = Math.abs(ahead) > 3000 ? ahead : 0;
 }
 
 function show(html) {
@@ -112,7 +120,7 @@ function age(seconds) {
 
 function speakTimes(root) {
   for (const time of root.querySelectorAll("time")) {
-    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const seconds = (Date.now() - skew - Date.parse(time.dateTime)) / 1000;
     if (!time.title) time.title = time.textContent;
     if (seconds > -5) time.textContent = age(Math.max(0, seconds));
   }
@@ -127,8 +135,14 @@ function listen() {
   stream.addEventListener("change", refresh);
   stream.addEventListener("error", () => {
     say("lost", "Lost");
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(askAgain, 5000);
   });
+}
+
+// Too many may be listening: then the page is only as old as this.
+function askAgain() {
+  refresh();
+  listen();
 }
 
 document.addEventListener("visibilitychange", refresh);
