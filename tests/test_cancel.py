@@ -309,7 +309,11 @@ def test_permissions_stay_and_links_are_followed(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "told"),
-    [("CHG-2024-000012", "did you mean CHG-2024-00000"), ("nonsense", "franc-gitops status")],
+    [
+        ("CHG-2024-000012", "did you mean CHG-2024-00000"),
+        ("nonsense", "franc-gitops status"),
+        ("not text \udcff", "franc-gitops status"),
+    ],
 )
 def test_what_is_not_there_is_refused_with_what_may_be_meant(
     world: World, wanted: str, told: str

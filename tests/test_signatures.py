@@ -266,6 +266,86 @@ def test_a_pull_request_cannot_add_its_own_key(
     assert held(project) == {FIRST: "FRN431", SECOND: "FRN431"}
 
 
+def take_main_over(clone: Clone, mallory: Signer, files: dict[str, str]) -> None:
+    """Fast-forward main to a branch that does not come from it and merges it in."""
+    clone.git("switch", "--quiet", "--orphan", "side")
+    with signs(clone, mallory):
+        clone.commit({"README.md": "begun elsewhere", **files})
+        merge = ("merge", "--quiet", "--no-commit", "--strategy=ours")
+        clone.git(*merge, "--allow-unrelated-histories", "main")
+        own = clone.git("show", f"main:{KEYS}") + "\n" + mallory.public
+        clone.commit({KEYS: own, FIRST: request_text(1)})
+    clone.git("switch", "--quiet", "main")
+    clone.git("merge", "--quiet", "--ff-only", "side")
+
+
+def test_a_branch_that_becomes_the_main_line_brings_no_key_of_its_own(
+    project: Project, mallory: Signer
+) -> None:
+    """Though the keys seem to begin with its merge."""
+    take_main_over(project.clone, mallory, {})
+    assert held(project) == {FIRST: "FRN431"}
+
+
+def test_nothing_is_believed_where_the_keys_begin_twice(project: Project, mallory: Signer) -> None:
+    """A branch that is merged must not bring another beginning, or nobody knows which is right."""
+    first = project.clone.head
+    take_main_over(project.clone, mallory, {KEYS: mallory.public})
+    done = project.run("publish")
+    assert done.returncode == 2
+    assert first[:12] in done.stderr
+    assert "REV:PATH" in done.stderr
+    assert not project.run("events").stdout
+
+
+def test_a_merge_brings_no_key_back_that_was_taken_out(
+    project: Project, ada: Signer, mallory: Signer
+) -> None:
+    """Not even if its branch becomes the main line, on which nobody took the key out."""
+    clone = project.clone
+    with signs(clone, ada):
+        clone.commit({KEYS: ada.public + mallory.public})
+        clone.git("branch", "side")
+        taken_out = clone.commit({KEYS: ada.public})
+    clone.git("switch", "--quiet", "side")
+    with signs(clone, mallory):
+        clone.commit({FIRST: request_text(1)})
+        clone.git("merge", "--quiet", "--strategy=ours", "--no-edit", "main")
+    clone.git("switch", "--quiet", "main")
+    clone.git("merge", "--quiet", "--ff-only", "side")
+    done = project.run("publish")
+    assert done.returncode == 2
+    assert taken_out[:12] in done.stderr
+    assert not project.run("events").stdout
+
+
+def test_keys_that_were_deleted_do_not_begin_anew(
+    project: Project, ada: Signer, mallory: Signer
+) -> None:
+    with signs(project.clone, ada):
+        project.clone.commit({KEYS: None})
+    with signs(project.clone, mallory):
+        project.clone.commit({KEYS: mallory.public, FIRST: request_text(1)})
+    assert held(project) == {FIRST: "FRN431"}
+
+
+@pytest.mark.parametrize("way", ["merge", "fast-forward"])
+def test_the_keys_themselves_may_come_by_a_pull_request(
+    tmp_path: Path, ada: Signer, way: str
+) -> None:
+    clone = new_repository(tmp_path / "new")
+    clone.commit({"README.md": "begun without keys"})
+    clone.git("switch", "--quiet", "-c", "change")
+    clone.commit({KEYS: ada.public})
+    clone.git("switch", "--quiet", "main")
+    if way == "merge":
+        clone.commit({"README.md": "goes on"})
+    clone.git("merge", "--quiet", "--no-edit", "change")
+    with signs(clone, ada):
+        signed = clone.commit({FIRST: request_text(1)})
+    assert trust(clone, signed) is Trust.TRUSTED
+
+
 def test_who_is_trusted_may_trust_others(project: Project, ada: Signer, mallory: Signer) -> None:
     """From that commit on, also for what the new key signed before; through a merge, too."""
     clone = project.clone

@@ -162,7 +162,9 @@ def _request_id(document: Document) -> str:
 
 def change_numbers(words: Iterable[str]) -> set[bytes]:
     """Give the change numbers that are in words or ids: what a file that is meant must hold."""
-    return {found for word in words for found in _CHANGE.findall(word.encode())}
+    return {
+        found for word in words for found in _CHANGE.findall(word.encode(errors="surrogateescape"))
+    }
 
 
 def known_changes(contents: Iterable[bytes]) -> set[str]:

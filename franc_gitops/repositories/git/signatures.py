@@ -1,12 +1,8 @@
 """Who signed a commit: git's own verification, against trusted keys and no others.
 
 The keys are one file of the repository: lines of OpenSSH's `allowed_signers`, OpenPGP public
-keys in armour, or both. Neither the keyring nor the git settings of whoever runs this count.
-
-A pull request must not be able to add its own key. So the file is either taken from a revision
-that is named with it, which must be out of a pull request's reach; or from the history that is
-published itself, and then a change of it counts only if the commit that made it was signed with
-a key that was trusted before.
+keys in armour, or both; `trusted_keys.py` says which version of it counts. Neither the keyring
+nor the git settings of whoever runs this do.
 """
 
 from __future__ import annotations
@@ -14,14 +10,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from franc_gitops.errors import RepositoryError
 from franc_gitops.model import Signature, Signatures, Trust
 from franc_gitops.problems import problem
-from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git, environment
-from franc_gitops.repositories.names import SIZE_LIMIT, shown
+from franc_gitops.repositories.git.trusted_keys import Keys, TrustedKeys, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -54,23 +49,6 @@ _VERDICTS = {
 """What git's `%G?` means; anything else is a bad signature."""
 
 
-class Keys(NamedTuple):
-    """The trusted keys: a commit must be signed with one that is in each of the `files`.
-
-    `ignored` is the last commit that changed the file without a trusted signature.
-    """
-
-    files: tuple[bytes, ...]
-    ignored: str = ""
-
-
-class Change(NamedTuple):
-    """One change of the keys file: the commit of the main line, and the new blob, if any."""
-
-    commit: str
-    blob: str
-
-
 class SignatureChecker:
     """Verifies commits of the repository around `root` with the keys in one file."""
 
@@ -82,24 +60,17 @@ class SignatureChecker:
         self._root = root
         self._variables = variables or {}
         self._git = Git(root, variables)
-        self._revision, _, self._path = keys.rpartition(":")
+        self._keys = TrustedKeys(self._git, keys, self._is_trusted)
 
     def __call__(self, published: str, commits: Collection[str]) -> Signatures:
         """Tell who signed each commit, by the keys that are trusted where `published` is."""
-        keys = self.find_keys(published)
+        keys = self._keys.find(published)
         warnings = (self._warn(keys.ignored),) if keys.ignored else ()
         return Signatures(self.check(keys, commits), warnings)
 
-    def find_keys(self, published: str) -> Keys:
-        """Give the keys that are trusted where a commit is published; raises RepositoryError."""
-        blob = self._find(self._revision or published)
-        if self._revision:
-            return Keys(tuple(self._read([blob])))
-        return self._follow(published, blob)
-
     def check(self, keys: Keys, commits: Collection[str]) -> dict[str, Signature]:
         """Tell who signed each commit; raises RepositoryError."""
-        cut = self._cut_off()
+        cut = cut_off(self._git)
         known = {commit for commit in commits if commit not in cut}
         found = {commit: Signature(Trust.UNKNOWN) for commit in commits if commit in cut}
         for file in keys.files:
@@ -111,83 +82,14 @@ class SignatureChecker:
     def _warn(self, ignored: str) -> Problem:
         return problem(
             "FRN432",
-            self._path,
+            self._keys.path,
             f"commit {ignored[:12]} changed the trusted keys without a signature that was trusted "
             "before: what it added does not count",
             hint="let somebody whose key was there before sign the change",
         )
 
-    # --- which keys ---------------------------------------------------------------------------
-
-    def _find(self, revision: str) -> str:
-        """Give the blob that is the file at a revision."""
-        try:
-            commit = self._git.run("rev-parse", "--verify", f"{revision}^{{commit}}").decode()
-        except RepositoryError as error:
-            raise _missing(f"{shown(revision)} is not a commit here", self._path) from error
-        entry = self._git.run("ls-tree", commit.strip(), "--", self._path).decode()
-        mode, _, rest = entry.partition(" ")
-        if not mode.startswith("100"):
-            raise _missing(f"there is no such file at {shown(revision)[:12]}", self._path)
-        return rest.split()[1]
-
-    def _follow(self, published: str, current: str) -> Keys:
-        """Find the newest version of the file that was signed for, change by change."""
-        changes = list(self._changes(published))
-        if not changes or changes[0].commit in self._cut_off():
-            raise _missing("the clone is shallow, and its history is not at hand", self._path)
-        trusted, ignored = b"", ""
-        for change, content in zip(changes, self._contents(changes), strict=True):
-            if not trusted or self._is_signed(change, trusted):
-                trusted, ignored = content, ""
-            else:
-                ignored = change.commit
-        now = self._read([current])
-        return Keys((trusted,) if now == [trusted] else (trusted, *now), ignored)
-
-    def _changes(self, published: str) -> Iterator[Change]:
-        """Give the changes of the file along the main line, the oldest first."""
-        output = self._git.run(
-            "log", "--first-parent", "--diff-merges=first-parent", "--reverse", "--raw",
-            "--no-abbrev", "--no-renames", "--format=%H", published, "--", self._path,
-        )  # fmt: skip
-        commit = ""
-        for line in output.decode(errors="replace").splitlines():
-            if line.startswith(":"):
-                _, _, _, blob, status, *_ = line.split()
-                yield Change(commit, "" if status == "D" else blob)
-            elif line:
-                commit = line
-
-    def _contents(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        """Give the file's content after each change; nothing where it was deleted."""
-        contents = iter(self._read([change.blob for change in changes if change.blob]))
-        for change in changes:
-            yield next(contents) if change.blob else b""
-
-    def _is_signed(self, change: Change, keys: bytes) -> bool:
-        """Tell whether the commit that made the change was signed with one of the keys."""
-        output = self._git.run("log", "-1", "--format=%H", change.commit, "--", self._path)
-        commit = output.decode().strip()
+    def _is_trusted(self, commit: str, keys: bytes) -> bool:
         return self.check(Keys((keys,)), [commit])[commit].trust is Trust.TRUSTED
-
-    def _read(self, blobs: Sequence[str]) -> list[bytes]:
-        reader = BlobReader(self._git, SIZE_LIMIT)
-        try:
-            contents = list(reader.read(blobs))
-        finally:
-            reader.close()
-        if any(content is None or len(content) > SIZE_LIMIT for content in contents):
-            raise _missing("git does not give its content", self._path)
-        return [content for content in contents if content is not None]
-
-    def _cut_off(self) -> frozenset[str]:
-        """Give the commits whose parents a shallow clone does not hold."""
-        name = self._git.run("rev-parse", "--git-path", "shallow").decode().strip()
-        try:
-            return frozenset(Path(self._root, name).read_text("ascii").split())
-        except FileNotFoundError:
-            return frozenset()
 
     # --- who signed ---------------------------------------------------------------------------
 
@@ -266,10 +168,3 @@ def _import_openpgp(folder: Path, keys: Sequence[bytes]) -> None:
             "the trusted keys are OpenPGP keys, and gpg is not installed",
             hint="install gnupg, or sign with ssh keys",
         ) from None
-
-
-def _missing(reason: str, path: str) -> RepositoryError:
-    return RepositoryError(
-        f"the trusted keys cannot be read from {shown(path)}: {reason}",
-        hint="see require_signed_commits in docs/provenance.md; a CI job needs the whole history",
-    )
