@@ -15,9 +15,10 @@ from franc_gitops.daemon.site import reader
 from franc_gitops.model import SourceFile
 from franc_gitops.settings import load_settings
 from franc_gitops.wiring import Choices
-from tests.support.git import Clone
+from tests.support.git import Clone, clone_repository, new_repository
 from tests.support.git_http import PASSWORD, USER, serving_git
 from tests.support.project import Project, new_project
+from tests.support.signing import make_ssh_signer, signs
 from tests.support.waiting import wait_for
 from tests.support.watching import Running, watching
 
@@ -317,6 +318,36 @@ def test_status_files_are_pushed_and_its_own_pushes_are_nothing_new(world: World
 
 def is_on_main(world: World, path: str) -> bool:
     return path in Clone(world.remote).git("ls-tree", "-r", "--name-only", "main")
+
+
+def test_signatures_of_what_was_fetched_are_verified(world: World, tmp_path: Path) -> None:
+    ada = make_ssh_signer(tmp_path, "ada")
+    world.work.clone.commit({"signers": ada.public})
+    world.work.clone.git("push", "-q", "origin", "HEAD:main")
+    environ = {"FRANC_REQUIRE_SIGNED_COMMITS": "signers"}
+    with watching(world.served.root, environ, poll=POLL) as running:
+        running.wait_for_start()
+        with signs(world.work.clone, ada):
+            world.push(1)
+        running.wait_for_published(1)
+        world.push(2)
+        running.wait_until(lambda: len(running.said.reports) > 2, "the unsigned one")
+    held = running.said.reports[-1].plan.problems
+    assert running.published == ["pop_CHG-2024-000001"]
+    assert ("FRN430", "requests/0000/000002.yaml") in [(p.code, p.path) for p in held]
+
+
+def test_a_clone_that_was_made_before_the_first_push(tmp_path: Path) -> None:
+    bare = new_repository(tmp_path / "remote.git", "--bare")
+    served = clone_repository(bare.root, tmp_path / "served")
+    work = new_project(tmp_path / "work")
+    work.add(range(1))
+    work.clone.git("push", "-q", str(bare.root), "main")
+    with watching(served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        work.add(range(1, 2))
+        work.clone.git("push", "-q", str(bare.root), "main")
+        running.wait_for_published(2)
 
 
 def test_a_clone_that_status_files_are_committed_to_is_followed_itself(world: World) -> None:

@@ -87,7 +87,7 @@ def watch(
     for key, value in (("interval", interval), ("poll", poll), ("http", http)):
         if value is not None:
             invocation.overrides.append(f"{key}={value}")
-    settings = invocation.settings()
+    settings, seconds = invocation.settings(), _seconds(grace)
     choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger, local=local)
     with ExitStack() as stack:
         narrator = stack.enter_context(open_narrator(invocation))
@@ -96,7 +96,7 @@ def watch(
             return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)
         stack.enter_context(_http(daemon, settings, narrator))
         stack.enter_context(notifying(daemon.board, find_supervisor()))
-        stack.enter_context(handled(daemon.stop, _seconds(grace)))
+        stack.enter_context(handled(daemon.stop, seconds))
         daemon.loop.run()
     return Exit.INTERRUPTED if daemon.stop.signal == SIGINT else Exit.OK
 

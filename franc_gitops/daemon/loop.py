@@ -90,11 +90,12 @@ class Loop:
         """Make one turn over everything; raises what keeps it from its end."""
         if self._remote is not None:
             self._remote.ask()
-        self._has_passed = False
+        began = self._clock.monotonic()
         outcome = self._turns.take(self._agenda.take(), self._began("start"), publishes=True)
         if outcome is None:
             raise AssertionError("a turn over everything always has an outcome")
-        self._narrator.turn_ended(outcome.report, trigger="start", seconds=0.0, paths=None)
+        seconds = self._clock.monotonic() - began
+        self._narrator.turn_ended(outcome.report, trigger="start", seconds=seconds, paths=None)
         return outcome
 
     def _begin(self) -> None:

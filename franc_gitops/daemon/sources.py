@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
+from franc_gitops.errors import RepositoryError
 from franc_gitops.pipeline.part import PartialRepository
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class GitSource:
 
     def look(self, since: str) -> Look:
         """Find the newest commit, and what changed since the one that was looked at last."""
-        commit = self._choose(self.repository.head())
+        commit = self._choose()
         self.repository.move_to(commit)
         if commit == since:
             return Look(commit, ())
@@ -122,9 +123,15 @@ class GitSource:
     def rest(self) -> None:
         """Keep everything: git's processes wait for the next turn, and hold no content."""
 
-    def _choose(self, head: str) -> str:
+    def _choose(self) -> str:
         """Choose between the clone and its remote; the same two are compared once."""
         tip = self._remote.tip if self._remote else ""
+        try:
+            head = self.repository.head()
+        except RepositoryError:  # a clone that was made before the first push has no commit
+            if not tip:
+                raise
+            return tip
         if not tip or tip == head:
             return head
         if self._chosen[:2] != (head, tip):

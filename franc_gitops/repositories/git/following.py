@@ -157,7 +157,7 @@ class FollowedGit(GitRepository):
     def _folder(self) -> str:
         """Give the requests folder's path from the top of the repository."""
         if self._prefix is None:
-            self._prefix = self._locate(HEAD)[0].prefix
+            self._prefix = self._locate(self._revision)[0].prefix
         return self._prefix + self._requests_dir
 
 
