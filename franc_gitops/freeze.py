@@ -6,7 +6,7 @@ weekly freeze and one of whole days begin and end by the clocks of their time zo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -119,9 +119,13 @@ class Frozen(NamedTuple):
 
 @dataclass(frozen=True)
 class Calendar:
-    """All freezes; asked the same again and again, it answers from memory, which is bounded."""
+    """All freezes; asked the same again and again, it answers from memory, which is bounded.
+
+    One that somebody overrides holds nothing, and `in_force` tells what it would have held.
+    """
 
     entries: tuple[Freeze, ...] = ()
+    overridden_by: str = ""
     _known: dict[tuple[str, datetime], Frozen | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -132,7 +136,7 @@ class Calendar:
 
     def frozen(self, kind: str, moment: datetime) -> Frozen | None:
         """Tell what holds requests of a type at a moment; None if nothing does."""
-        if not self.entries:
+        if not self.entries or self.overridden_by:
             return None
         key = (kind, moment)
         if key not in self._known:
@@ -140,6 +144,11 @@ class Calendar:
                 self._known.clear()
             self._known[key] = self._frozen(kind, moment)
         return self._known[key]
+
+    @property
+    def in_force(self) -> Calendar:
+        """The same, overridden by nobody."""
+        return replace(self, overridden_by="", _known={}) if self.overridden_by else self
 
     def _frozen(self, kind: str, moment: datetime) -> Frozen | None:
         found = self._last_to_end(kind, moment)

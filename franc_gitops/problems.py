@@ -280,6 +280,13 @@ _ALL = (
         "publish the newest commit of the branch; in a shallow clone: git fetch --unshallow",
     ),
     Code(
+        "FRN407",
+        "published in spite of a freeze",
+        "Somebody overrode the freeze calendar with `--ignore-freeze`. The ledger and the status file keep it, until the request is published anew: who that was as the CI system or the machine names them, and which freeze. Nothing is left to do.",
+        "franc-gitops publish --ignore-freeze",
+        severity=Severity.WARNING,
+    ),
+    Code(
         "FRN410",
         "file of an unfinished request deleted",
         "Deleting a file cancels nothing. Bring it back and add `cancel: reason` to cancel the request.",

@@ -63,6 +63,7 @@ class Choices:
     offline: bool = False
     write_back: bool = True
     ignore_freeze: bool = False
+    override_freeze: bool = False
     local: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     """What is set in git's environment: with it, git sees what was fetched of a remote."""
@@ -109,10 +110,19 @@ def open_pass(
             signatures=open_signature_check(settings, choices),
             offline=choices.offline,
             expectation=expectation,
-            freeze=Calendar() if choices.ignore_freeze else settings.freeze,
+            freeze=_calendar(settings, choices),
             finished=_finished(settings) if choices.offline else lambda _: False,
             witness=open_witness(settings, choices),
         )
+
+
+def _calendar(settings: Settings, choices: Choices) -> Calendar:
+    """Give the freezes; those that are overridden are known nevertheless, and by whom."""
+    from franc_gitops.settings.sources import operator
+
+    if choices.ignore_freeze:
+        return Calendar()
+    return replace(settings.freeze, overridden_by=operator() if choices.override_freeze else "")
 
 
 def _finished(settings: Settings) -> Callable[[Request], bool]:

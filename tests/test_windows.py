@@ -441,6 +441,40 @@ def test_an_emergency_goes_through_a_freeze_and_is_told(project: Project) -> Non
     assert "freeze" not in project.run("publish", "--ignore-freeze").stderr
 
 
+def test_who_overrode_which_freeze_stays_known(project: Project) -> None:
+    """In the ledger and the status file; also when the file is reformatted or moved."""
+    by = (
+        "pop_CHG-2024-000001 is sent by ada, though frozen until 2999-01-01T00:00:00+00:00: "
+        "migration"
+    )
+
+    def told() -> list[str]:
+        files = project.status_files().values()
+        return [line.strip() for text in files for line in text.decode().splitlines() if by in line]
+
+    project.json("plan", "--ignore-freeze", GITHUB_ACTOR="ada")
+    project.run("publish", "--ignore-freeze", GITHUB_ACTOR="ada")
+    assert len(told()) == 1
+    assert "code: FRN407" in told()[0]
+    text = request_text(1)
+    for name, content in (("a", f"# reformatted\n{text}"), ("moved", f"# moved\n{text}")):
+        project.clone.git("rm", "--quiet", "requests/a.yaml")
+        project.clone.commit({f"requests/{name}.yaml": content})
+        assert project.run("publish").returncode == 0
+        assert len(told()) == 1, name
+    project.clone.commit({"requests/other.yaml": request_text(9)})
+    project.run("publish", "--ignore-freeze", GITHUB_ACTOR="bob")
+    assert len(told()) == 1, "the reformatted file is known again by now"
+    assert project.run("verify").returncode == 0
+
+
+def test_a_pass_that_meets_no_freeze_leaves_no_trace_of_one(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "work")
+    project.clone.commit({"requests/a.yaml": request_text(1)})
+    project.run("publish", "--ignore-freeze")
+    assert b"FRN407" not in project.status_files()["a.yaml"]
+
+
 def test_the_settings_that_count_show_the_calendar(project: Project) -> None:
     rows = project.json("config", "show")
     found = next(row for row in rows if row["name"] == "freeze")

@@ -93,7 +93,7 @@ def plan(
         strict=strict,
         offline=offline,
         write_back=False,
-        ignore_freeze=ignore_freeze,
+        override_freeze=ignore_freeze,
     )
     with ExitStack() as stack:
         began = None if base is None else stack.enter_context(open_base(settings, base, rev))

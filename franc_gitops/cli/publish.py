@@ -96,7 +96,7 @@ def publish(
             revision=rev,
             worktree=worktree,
             strict=strict,
-            ignore_freeze=ignore_freeze,
+            override_freeze=ignore_freeze,
             accept_ledger=accept_ledger,
             expect=expect,
             progress=progress,

@@ -20,6 +20,7 @@ from franc_gitops.pipeline.identity import copy_problems, repeated_requests
 from franc_gitops.pipeline.lifecycle import give_way, judge
 from franc_gitops.pipeline.open_requests import at_its_beginning, open_requests
 from franc_gitops.pipeline.reuse import reuse_problems
+from franc_gitops.pipeline.windows import override_problems
 from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def make_plan(situation: Situation, ledger: Ledger, comparison: Comparison) -> P
     orphans = list(_older(_orphans(requests, ledger, comparison, bad), situation))
     problems += map(_orphan_problem, orphans)
     actions = [_hold(action, bad, strict=situation.strict) for action in actions]
+    problems += override_problems(actions, situation)
     actions += [*_wordless(situation, bad, actions), *orphans]
     actions.sort(key=_sending_order(situation))
     problems.sort(key=lambda p: p.sort_key)

@@ -10,15 +10,18 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from franc_gitops.model import Phase
+from franc_gitops.model import START, Phase
 from franc_gitops.pipeline.actions import Kind
+from franc_gitops.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from franc_gitops.freeze import Calendar, Frozen
-    from franc_gitops.model import Request
-    from franc_gitops.pipeline.actions import Action, Plan
+    from franc_gitops.model import Problem, Request
+    from franc_gitops.pipeline.actions import Action, Plan, Situation
+
+OVERRIDDEN = "FRN407"
 
 
 class Wait(NamedTuple):
@@ -77,3 +80,26 @@ def frozen_sends(
             if frozen is not None:
                 found[_describe(frozen)].append(action)
     return found
+
+
+def override_problems(actions: Sequence[Action], situation: Situation) -> Iterator[Problem]:
+    """Leave a trace of what is sent in spite of a freeze: the ledger keeps a file's warnings.
+
+    A file that is read again, because it was reformatted, keeps the trace that it has.
+    """
+    by = situation.freeze.overridden_by
+    found = frozen_sends(actions, situation.freeze.in_force, situation.now) if by else {}
+    for frozen, sent in found.items():
+        for action in sent:
+            yield _overridden(action, f"{action.request_id} is sent by {by}, though {frozen}")
+    for action in actions:
+        if action.kind is Kind.SKIP and action.entry:
+            for told in action.entry.warnings:
+                if told["code"] == OVERRIDDEN:
+                    yield _overridden(action, told["message"])
+
+
+def _overridden(action: Action, message: str) -> Problem:
+    place = action.request.place if action.request else START
+    hint = "--ignore-freeze is for emergencies; nothing is left to do"
+    return problem(OVERRIDDEN, action.path, message, place=place, hint=hint)

@@ -63,6 +63,20 @@ def step_summary() -> Path | None:
     return Path(name) if name else None
 
 
+def operator() -> str:
+    """Name who runs this, as the CI system or else the machine does; nothing proves it."""
+    from getpass import getuser
+
+    known = (os.environ.get(name) for name in _OPERATORS)
+    try:
+        return next(filter(None, known), None) or getuser()
+    except (KeyError, OSError):  # a container may have a user without a name
+        return f"user {os.getuid()}"
+
+
+_OPERATORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID")
+
+
 class Supervisor(NamedTuple):
     """Who started us and wants to hear how we are: sd_notify(3), sd_watchdog_enabled(3)."""
 
