@@ -162,11 +162,15 @@ class Request:
 
 
 class Provenance(NamedTuple):
-    """The commit that last touched a file: id (empty outside git), committer time, author."""
+    """The commit that last touched a file: id (empty outside git), committer time, author.
+
+    If `is_cut`, it is the oldest one that a shallow clone has: an earlier one may have been it.
+    """
 
     commit: str
     time: datetime
     author: str = ""
+    is_cut: bool = False
 
 
 UNKNOWN_PROVENANCE = Provenance("", datetime.fromtimestamp(0, UTC))

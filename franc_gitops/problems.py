@@ -241,7 +241,7 @@ _ALL = (
         "change number reused after completion",
         "All that is known of the change number is finished, at least one request of it completed, and now another request has the same number. "
         "Not meant are: a higher revision, a cancellation, what was committed together with what is completed or before it, and what stands in the same file as an earlier request of the change. "
-        "It is a warning and holds nothing, because a publisher that died halfway leaves the same picture. Only known in git, and to `plan` and `publish`.",
+        "It is a warning and holds nothing, because a publisher that died halfway leaves the same picture. Only known in git, and to `plan` and `publish`; in a shallow clone only of files whose last commit is at hand.",
         "wrong: pop.yaml under CHG-2024-001234, weeks after the device connection of that change was completed\nright: a change number of its own; or, if it belongs to the change, the same file",
         severity=Severity.WARNING,
     ),

@@ -30,7 +30,7 @@ from franc_gitops.pipeline.validate import FileValidator
 from franc_gitops.problems import problem
 from franc_gitops.repositories.directory import DirectoryRepository
 from franc_gitops.repositories.git import GitRepository
-from tests.support.git import Clone, new_repository
+from tests.support.git import Clone, clone_repository, new_repository
 from tests.support.project import new_project
 from tests.support.schedule import make_request, make_situation
 from tests.test_examples import ACROSS, compare_with_golden
@@ -502,6 +502,27 @@ def test_what_was_committed_before_the_completed_one_is_no_second_use(
     accepting.publish({"b": pop(1, "three", more=late)})
     accepting.publish({"a": item("one")})
     assert found(accepting.plan()) == []
+
+
+def test_in_a_shallow_clone_a_second_use_is_told_only_where_its_commit_is_at_hand(
+    accepting: Repository, tmp_path: Path
+) -> None:
+    """The oldest commit that it has seems to have touched every file, and to be newer."""
+    late = "not_before: 2999-01-01T00:00:00Z\n"
+    accepting.publish({"b": pop(1, "three", more=late)})
+    accepting.publish({"a": item("one")})
+    accepting.commit({"other": pop(2, "other")})
+
+    def told(depth: int) -> list[tuple[str, str, int]]:
+        folder = tmp_path / f"{accepting.clone.commits}-{depth}"
+        clone = clone_repository(accepting.clone.root, folder, f"--depth={depth}")
+        return found(replace(accepting, clone=clone).plan())
+
+    assert told(1) == []
+    assert told(2) == []
+    accepting.commit({"c": item("two")})
+    assert told(1) == []
+    assert told(2) == [("FRN350", "c", 1)]
 
 
 def test_a_change_may_grow_in_its_own_file(accepting: Repository) -> None:

@@ -63,8 +63,15 @@ def _completed(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
 
 
 def _is_later(origin: Provenance, finished: Sequence[LedgerEntry]) -> bool:
-    """Whether a file was committed after what is completed; unknown, so no, outside git."""
-    if not origin.commit or any(origin.commit == entry.commit for entry in finished):
+    """Whether a file was committed after what is completed.
+
+    Unknown, so no, outside git and where a shallow clone does not have its commit.
+    """
+    if (
+        not origin.commit
+        or origin.is_cut
+        or any(origin.commit == entry.commit for entry in finished)
+    ):
         return False
     return origin.time > min(map(_first_published, finished))
 

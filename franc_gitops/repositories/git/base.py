@@ -21,6 +21,7 @@ from franc_gitops.repositories.git.command import (
     NotARepository,
     explain,
 )
+from franc_gitops.repositories.git.shallow import shallow_commits
 from franc_gitops.repositories.names import shown
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class _Search:
         """Give the commits since the base whose parents a shallow clone lacks."""
         if base == here:
             return []
-        cut = _shallow_commits(self._git)
+        cut = shallow_commits(self._git)
         if not cut:
             return []
         since = (f"^{base}",) if base else ()
@@ -153,7 +154,7 @@ class _Search:
 
     def _first_depth(self) -> tuple[str, ...]:
         """A whole clone stays whole; a shallow one is not filled with all of another history."""
-        return (f"--depth={FIRST_DEPTH}",) if _shallow_commits(self._git) else ()
+        return (f"--depth={FIRST_DEPTH}",) if shallow_commits(self._git) else ()
 
     def _fetch(self, *wanted: str) -> str:
         """Fetch from the remote; give why it failed, if it did."""
@@ -199,7 +200,7 @@ class _Search:
                 f"--base {self._remote}/{name} if it is a branch of {self._remote}; "
                 f"`git fetch {self._remote} tag {name}` if it is a tag"
             )
-        is_cut = _shallow_commits(self._git)
+        is_cut = shallow_commits(self._git)
         return f"check the name; else {_MORE_HISTORY}" if is_cut else "check the name"
 
     def _explain_missing(self, *, shallow: bool, refusal: str) -> RepositoryError:
@@ -238,9 +239,3 @@ def _choose_remote(git: Git, revision: str) -> str:
         if revision.removeprefix("refs/remotes/").startswith(f"{name}/"):
             return name
     return "origin" if "origin" in names else names[0] if len(names) == 1 else ""
-
-
-def _shallow_commits(git: Git) -> set[str]:
-    """Give the commits whose parents a shallow clone does not have; none in a whole clone."""
-    file = git.root / _ask(git, "rev-parse", "--git-path", "shallow")
-    return set(file.read_text().split()) if file.is_file() else set()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from franc_gitops.model import Provenance
+from franc_gitops.repositories.git.shallow import shallow_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,11 +61,15 @@ def find_provenance(
         if left:
             left = way(left)
     commits = describe(git, sorted(set(walk.found.values())))
+    for cut in walk.ends & shallow_commits(git) if walk.ends else ():
+        commits[cut] = commits[cut]._replace(is_cut=True)
     return {path: commits[walk.found[path]] for path in paths if path in walk.found}
 
 
 class _Walk:
     """Paths on their way down the history; `found` are those that have arrived.
+
+    Some may have arrived at one of the `ends`, commits without a parent here.
 
     Each way down starts at the top again and gives the paths that have not arrived.
     """
@@ -74,6 +79,7 @@ class _Walk:
         self._start = start
         self._folder = f"{folder}/"
         self.found: dict[str, str] = {}
+        self.ends: set[str] = set()
 
     def look_at_newest(self, paths: set[str]) -> set[str]:
         """Look at all of the newest commits: where pending files nearly always come from."""
@@ -124,6 +130,8 @@ class _Walk:
             _join(at, parent, left)
             left = touched
         self.found.update(dict.fromkeys(left, commit))
+        if left and not parents:
+            self.ends.add(commit)
 
 
 _NAMES_ONLY = ("-r", "-z", "--name-only", "--relative", "--no-commit-id", "--no-renames")
