@@ -169,6 +169,16 @@ def test_no_label_names_a_request_or_a_path(station: Station, address: str) -> N
     assert not [value for value in values if "CHG-" in value or ".yaml" in value]
 
 
+def test_what_is_counted_beyond_the_labels_that_are_kept_has_all_labels(
+    station: Station, address: str
+) -> None:
+    for number in range(150):
+        station.board.count(Count.HTTP_REQUESTS, f"/{number} 200")
+    [counted] = [f for f in Scrape(address).families if f.name == "franc_http_requests"]
+    assert {tuple(sorted(sample.labels)) for sample in counted.samples} == {("code", "route")}
+    assert len(counted.samples) < 150
+
+
 def test_openmetrics_is_spoken_to_who_asks_for_it(station: Station, address: str) -> None:
     answer = ask(address, "/metrics", headers={"Accept": OPENMETRICS})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")

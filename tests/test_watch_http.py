@@ -139,7 +139,14 @@ def test_an_address_that_is_taken_ends_it_with_what_to_do(project: Project) -> N
     assert "--http off" in done.stderr
 
 
-def test_an_address_that_is_none_is_refused(project: Project) -> None:
-    done = project.run("watch", "--http", "8080")
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [("--http", "8080", "HOST:PORT"), ("--grace", "soon", "number of seconds")],
+)
+def test_an_option_that_is_wrong_is_refused_before_anything_begins(
+    project: Project, option: str, value: str, wanted: str
+) -> None:
+    done = project.run("watch", option, value)
     assert done.returncode == 2
-    assert "HOST:PORT" in done.stderr
+    assert wanted in done.stderr
+    assert "watching" not in done.stderr

@@ -92,6 +92,7 @@ def test_once_is_one_turn(project: Project) -> None:
     done = project.run("watch", "--once")
     assert done.returncode == 0
     assert '"published": 1' in done.stderr
+    assert '"seconds": 0.0,' not in done.stderr
     assert (project.root / "status/0000/000000.yaml").exists()
     project.clone.commit({"requests/bad.yaml": "type: nonsense\n"})
     assert project.run("watch", "--once").returncode == 1

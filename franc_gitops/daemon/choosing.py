@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from franc_gitops.daemon.filesystems import TINY_QUEUE, queue_size, silent_file_system
@@ -30,6 +31,7 @@ class Watching:
         self._narrator = narrator
         self._watches: list[Watch] = []
         self._polls = False
+        self._lock = Lock()
         kind = silent_file_system(folder)
         if kind:
             self.poll(f"a {kind} file system tells nothing of what others do")
@@ -43,10 +45,12 @@ class Watching:
 
     def poll(self, reason: str) -> None:
         """Poll from now on, besides events if there are any, and say why."""
-        if not self._polls:
+        with self._lock:  # the loop may find it out at the same moment as watchdog's thread
+            if self._polls:
+                return
             self._polls = True
-            self._narrator.warn("watching by polling", reason=reason)
-            self._watches.append(self._polling())
+        self._narrator.warn("watching by polling", reason=reason)
+        self._watches.append(self._polling())
 
     def renew(self) -> None:
         """Watch everything anew, before a pass looks at everything."""

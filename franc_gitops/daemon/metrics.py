@@ -23,7 +23,7 @@ from prometheus_client.exposition import choose_encoder
 
 from franc_gitops import __version__, kinds
 from franc_gitops.daemon.model import Count, Role, Stage
-from franc_gitops.daemon.outcome import REASONS
+from franc_gitops.daemon.outcome import OTHER, REASONS
 from franc_gitops.model import Phase
 
 if TYPE_CHECKING:
@@ -179,11 +179,16 @@ def _of_health(board: Board, view: View) -> Iterator[Metric]:
 def _of_counts(figures: Figures) -> Iterator[Metric]:
     for count, (name, text, labels) in _COUNTS.items():
         found = {
-            tuple(label.split())[: len(labels)]: n
+            _padded(label.split(), len(labels)): n
             for (what, label), n in figures.counts.items()
             if what is count
         }
         yield _counter(name, text, (found if labels else {(): 0, **found}).items(), labels)
+
+
+def _padded(words: list[str], wanted: int) -> tuple[str, ...]:
+    """Give so many label values; what was counted under no name of its own has too few."""
+    return tuple([*words, *[OTHER] * wanted][:wanted])
 
 
 def _counter(name: str, text: str, values: Values, labels: Sequence[str] = ()) -> Metric:
