@@ -35,7 +35,7 @@ from tests.support.pusher import Known, raise_version
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from franc_gitops.clock import Deadline
     from franc_gitops.pipeline.report import Report
@@ -820,7 +820,40 @@ def test_many_clones_that_push_at_once_lose_nothing_and_roll_nothing_back(
     start = host.main
     (tmp_path / "ledger").mkdir()
     numbers = [f"{number:02d}" for number in range(clones)]
-    pushers = [start_pusher(host, tmp_path / "ledger", number, rounds) for number in numbers]
+    assert push_at_once(host, tmp_path / "ledger", numbers, rounds) == []
+    assert versions_at(host, host.main) == dict.fromkeys(numbers, rounds)
+    check_only_forwards(host, start)
+
+
+REFUSE_SOME = """\
+while read old new ref; do
+    [ $ref = refs/heads/main ] && [ $(printf %d 0x$(echo $new | cut -c1-2)) -lt 128 ] && exit 1
+done
+exit 0"""
+
+
+@pytest.mark.parametrize(
+    ("clones", "rounds"), [(3, 2), pytest.param(20, 3, marks=pytest.mark.proof)]
+)
+def test_a_host_that_refuses_some_of_many_pushes_at_once_is_made_up_for(
+    host: Host, site: Site, tmp_path: Path, clones: int, rounds: int
+) -> None:
+    """Which ones is a throw of a coin; what was refused is on the status branch, never forced."""
+    start = host.main
+    (tmp_path / "ledger").mkdir()
+    numbers = [f"{number:02d}" for number in range(clones)]
+    host.hook("pre-receive", REFUSE_SOME)
+    codes = push_at_once(host, tmp_path / "ledger", numbers, rounds)
+    assert {*codes} <= {"FRN602"}
+    check_only_forwards(host, start)
+    host.hook("pre-receive", "exit 0")
+    assert push_at_once(host, tmp_path / "ledger", numbers[:1], 1) == []
+    assert versions_at(host, host.main) == {**dict.fromkeys(numbers, rounds), "00": rounds + 1}
+
+
+def push_at_once(host: Host, ledger: Path, numbers: Sequence[str], rounds: int) -> list[str]:
+    """Let so many publishers push at once; give the codes of what failed."""
+    pushers = [start_pusher(host, ledger, number, rounds) for number in numbers]
     for pusher in pushers:
         assert pusher.stdout
         assert pusher.stdout.readline() == "ready\n"
@@ -828,10 +861,16 @@ def test_many_clones_that_push_at_once_lose_nothing_and_roll_nothing_back(
         assert pusher.stdin
         pusher.stdin.write("go\n")
         pusher.stdin.flush()
+    codes = []
     for pusher in pushers:
-        _, errors = pusher.communicate(timeout=600)
+        output, errors = pusher.communicate(timeout=600)
         assert pusher.returncode == 0, errors
-    assert versions_at(host, host.main) == dict.fromkeys(numbers, rounds)
+        codes += output.split()
+    return codes
+
+
+def check_only_forwards(host: Host, start: str) -> None:
+    """Look at every commit of the branch since: status files alone, and none older than before."""
     seen: dict[str, int] = {}
     for commit in host.bare.git("rev-list", "--reverse", f"{start}..main").splitlines():
         assert len(host.parents(commit)) == 1
@@ -842,7 +881,7 @@ def test_many_clones_that_push_at_once_lose_nothing_and_roll_nothing_back(
 
 
 def start_pusher(host: Host, ledger: Path, number: str, rounds: int) -> subprocess.Popen[str]:
-    clone = host.clone(f"clone-{number}", "--depth=1")
+    clone = host.clone(f"clone-{number}-{rounds}", "--depth=1")
     return subprocess.Popen(
         [sys.executable, "-m", "tests.support.pusher", clone.root, ledger, number, str(rounds)],
         env=environment(PYTHONPATH=os.getcwd()),  # noqa: PTH109

@@ -4,7 +4,7 @@
 
 The ledger is a folder: each publisher has a file in it with a version that only grows. In each
 round a publisher raises its own version, which stands for a publication, and pushes the status
-files of all publishers, as it knows them.
+files of all publishers, as it knows them. The code of a push that failed is printed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from franc_gitops.errors import WriteBackFailed
 from franc_gitops.pipeline.project import Present, StatusFile
 from franc_gitops.repositories.git.command import Git
 from franc_gitops.settings import load_settings
@@ -86,7 +87,10 @@ def main() -> None:
         assert write_back
         raise_version(ledger, number)
         known = Known(commit, ledger, read(ledger))
-        write_back(known, known.keep, ())
+        try:
+            write_back(known, known.keep, ())
+        except WriteBackFailed as error:
+            print(error.code, flush=True)
 
 
 if __name__ == "__main__":
