@@ -55,8 +55,14 @@ class WorkTreeReader:
 
     def read(self, paths: Sequence[str], /) -> Iterator[bytes | None]:
         """Yield the content of each file, in order."""
+        top = os.path.realpath(self._folder)
+        real: dict[str, bool] = {}
         for path in paths:
-            yield _read(f"{self._folder}/{path}")
+            below = os.path.dirname(path)  # noqa: PTH120 - text, and very many
+            if below not in real:
+                folder = os.path.join(top, below) if below else top  # noqa: PTH118
+                real[below] = os.path.realpath(folder) == folder
+            yield _read(f"{self._folder}/{path}") if real[below] else None
 
 
 def _read(file: str) -> bytes | None:

@@ -267,6 +267,14 @@ def test_every_way_to_spoil_a_status_file_is_found_and_repaired(
     assert found(published) == []
 
 
+def test_a_folder_of_status_files_that_is_a_link_is_no_place_for_them(published: Project) -> None:
+    """What it leads to may be right: it is not ours, and publish does not write there."""
+    folder = published.root / "status/0000"
+    folder.rename(published.root / "elsewhere")
+    folder.symlink_to("../elsewhere")
+    assert {code for _, code in found(published)} == {"FRN621"}
+
+
 def test_line_endings_as_git_may_check_them_out_are_no_finding(published: Project) -> None:
     file = published.root / status_of(2)
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))

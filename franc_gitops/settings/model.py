@@ -161,7 +161,9 @@ class Settings:
         "keep",
         one_of("keep", later=("cancel",)),
         "What deleting the file of an unfinished request does: keep sends nothing and shows "
-        "the request as orphaned.",
+        "the request as orphaned. To cancel it belongs to completion: track, which is not in this "
+        "version: the publisher finishes each request as it publishes it, so there is nothing that "
+        "a deletion could cancel. To take a published request back, use `franc-gitops cancel`.",
     )
     require_signed_commits: str = _key(
         "",
