@@ -264,6 +264,13 @@ def test_a_value_of_a_later_version_is_refused_instead_of_ignored(
     assert f"{value!r} is not in this version" in place.refused()
 
 
+def test_a_wrong_value_is_answered_with_the_page_of_its_setting(place: Place) -> None:
+    place.write("on_delete: cancel\n")
+    with pytest.raises(SettingsError) as caught:
+        place.load()
+    assert "franc-gitops explain on_delete" in caught.value.hint
+
+
 def test_the_file_is_read_as_strictly_as_a_request(place: Place) -> None:
     place.write("source: a\nsource: b\n")
     assert place.refused().startswith(f"{FILE_NAME}:2:1: ")

@@ -165,7 +165,7 @@ class _Layers:
                 values[key] = _read_value(key, given)
             except Unfit as error:
                 origin = self._in_file(key) if given.origin == FILE_NAME else given.origin
-                self._faults.add(origin, f"{key}: {error}")
+                self._faults.add_value(origin, key, str(error))
         self._check_folders(values)
         return values
 
