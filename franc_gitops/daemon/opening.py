@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from franc_gitops.wiring import Choices, Followed
 
 
+_COVERED_SECONDS = 2.0
+"""A standby's grace time is longer by this than what a leader takes to publish."""
+
+
 @dataclass(frozen=True, slots=True)
 class Daemon:
     """A loop and what others need of it: the board to read, the bell to ring.
@@ -76,7 +80,8 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
         turns = Turns(turn, source, partial(_read_guard, settings, choices))
         watching = _open_watching(settings, repository, Bell(wakeups, board, narrator), narrator)
         stack.callback(watching.close)
-        tempo = Tempo(settings.interval, max(0.0, settings.poll - 1.0) if remote else 0.0)
+        patience = max(0.0, settings.poll - _COVERED_SECONDS) if remote else 0.0
+        tempo = Tempo(settings.interval, patience)
         loop = Loop(turns, board, narrator, stop, tempo, watching, remote)
         yield Daemon(loop, board, wakeups, stop, watching, choices, remote)
 

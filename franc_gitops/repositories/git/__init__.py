@@ -5,11 +5,12 @@
 - blobs.py     their content by id
 - history.py   which commit last touched each
 - following.py which commit is the newest, and what changed since another
+- mirror.py    what the branch of a remote holds, fetched into a store beside the clone
 - lineage.py   which commits are newer than the one that is read
 - base.py      where a change began, fetched where a shallow clone lacks it
 - worktree.py  what is not committed and therefore not published
 - commits.py, branches.py, remote.py, targets.py, refusals.py
-               commits of status files, and the branches they are added to
+               commits of status files, and the branches they are added to or read from
 """
 
 from __future__ import annotations
