@@ -1,7 +1,7 @@
 """The exception tree: a world that fails, with its exit code and whether a retry may help.
 
 Wrong input is never here: it is a `Problem`. The command line catches these once, at the
-door, prints message and hint, and exits with `exit_code` (contract 6).
+door, prints message and hint, and exits with `exit_code` (the table is in README.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """The exit codes of contract 6."""
+    """The exit codes; README.md and `explain exit-codes` tell about each."""
 
     OK = 0
     FINDINGS = 1

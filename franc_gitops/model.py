@@ -50,7 +50,7 @@ FILE_PHASE_ORDER = (
     Phase.CANCELLED,
     Phase.COMPLETED,
 )
-"""A file's phase is the first of these that one of its requests is in (contract 5)."""
+"""A file's phase is the first of these that one of its requests is in."""
 
 
 class Severity(StrEnum):
@@ -97,7 +97,7 @@ class Problem:
         return (self.path, self.line, self.column, self.code, self.field)
 
     def as_dict(self) -> dict[str, str | int]:
-        """Give the JSON shape of contract 6."""
+        """Give the shape that it has in JSON."""
         return {
             "code": self.code,
             "severity": str(self.severity),
@@ -306,7 +306,7 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a Kafka ledger must look like: the guard refuses anything else (contract 4)."""
+    """What a Kafka ledger must look like: the guard refuses anything else (docs/ledger.md)."""
 
     cluster_id: str
     topic: str

@@ -26,7 +26,7 @@ def render(
     requests: Sequence[Mapping[str, Any]],
     problems: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """Give the content of a status file, in the order and form of contract 5."""
+    """Give the content of a status file, always in the same order and form."""
     lines = [f"{HEADER}file: {scalar(file)}", f"phase: {phase.value}"]
     lines.append("requests:" if requests else "requests: []")
     for request in requests:

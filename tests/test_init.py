@@ -66,13 +66,14 @@ def test_the_workflow_it_writes_is_valid_and_installs_this_version(
     project: Project, system: str, schema: str
 ) -> None:
     project.clone.git("checkout", "--quiet", "-b", "release/2")
-    project.run("init", "--ci", system)
+    made = project.run("init", "--ci", system)
     file = project.root / starter.CI[system]
     command = [str(ci.TOOLS / "check-jsonschema"), "--builtin-schema", schema, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert f"franc-gitops=={__version__}" in file.read_text()
     if system == "github":
+        assert "publishes what is on the branch release/2" in made.stderr
         workflow = ci.read_yaml(file)
         assert workflow["on"]["push"]["branches"] == ["release/2"]
         assert workflow["jobs"]["verify"]["steps"][0]["with"]["ref"] == "release/2"
@@ -130,7 +131,9 @@ def test_files_with_lines_of_others_stay_and_what_they_lack_is_told(project: Pro
 
 def test_owners_are_named_or_left_open(project: Project, tmp_path: Path) -> None:
     project.run("init", "--owner", "@acme/network")
-    assert "\n/status/ @acme/network\n" in (project.root / ".github/CODEOWNERS").read_text()
+    owned = (project.root / ".github/CODEOWNERS").read_text().splitlines()
+    for path in ("/status/", "/franc-gitops.yaml", "/.github/workflows/franc-gitops.yml"):
+        assert f"{path} @acme/network" in owned
     other = new_project(tmp_path / "other")
     other.run("init", "--ci", "gitlab")
     lines = (other.root / ".gitlab/CODEOWNERS").read_text().splitlines()

@@ -60,7 +60,8 @@ def init(
         raise UsageError(f"--ci {ci}: there is no set-up for that", hint=hint)
     _check_owner(owner)
     top = _top(Path.cwd())
-    own = starter.own_files(ci, _branch(top))
+    branch = _branch(top)
+    own = starter.own_files(ci, branch)
     shared = starter.shared_files(ci, owner)
     _refuse_to_overwrite(top, own)
     kept = {path: text for path, text in shared.items() if os.path.lexists(top / path)}
@@ -68,6 +69,8 @@ def init(
         if path not in kept:
             _create(top / path, text)
             sys.stdout.write(f"{path}\n")
+    if ci == "github":  # GitLab knows its default branch by itself
+        context.obj.say(f"{starter.CI[ci]} publishes what is on the branch {branch}")
     _tell(kept, context.obj)
     return Exit.OK
 

@@ -1,4 +1,4 @@
-"""Who owns a request_id when several places claim it (contract 2: identity is never the path).
+"""Who owns a request_id when several places claim it: identity is never the path.
 
 In: the requests of unknown files, the ledger's entries, the comparison. Out: problems at
 every place that must give way; a place that is published and unchanged never has to.

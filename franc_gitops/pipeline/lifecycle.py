@@ -1,6 +1,6 @@
 """One request against what the ledger knows of it: publish, cancel, skip or hold.
 
-The table "changing what was published is explicit" of contract 2, as code.
+The rules of docs/edits.md, as code: what was published changes only on purpose.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Output for scripts: the JSON shapes of contract 6, one entry a line."""
+"""Output for scripts: JSON, one entry a line."""
 
 from __future__ import annotations
 

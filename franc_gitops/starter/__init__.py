@@ -47,7 +47,7 @@ def shared_files(ci: str, owner: str) -> Mapping[str, str]:
     }
     if path := _OWNERS.get(ci):
         mark = "" if owner else "# "
-        found[path] = _text("codeowners", MARK=mark, OWNER=owner or _NOBODY)
+        found[path] = _text("codeowners", MARK=mark, OWNER=owner or _NOBODY, CI=CI[ci])
     return found
 
 
