@@ -102,6 +102,29 @@ def test_a_plan_names_the_commit_and_the_key_that_is_not_trusted(
     assert "not one of the trusted keys" in done.stdout
 
 
+@pytest.mark.parametrize("more", [(), ("--offline",)], ids=["ledger", "offline"])
+@pytest.mark.parametrize("depth", [(), ("--depth=1", "--no-single-branch")], ids=["whole", "cut"])
+def test_a_review_holds_what_the_change_does_not_sign(
+    project: Project,
+    ada: Signer,
+    tmp_path: Path,
+    more: tuple[str, ...],
+    depth: tuple[str, ...],
+) -> None:
+    """What nobody signed on the base is not the change's fault; a shallow clone is deepened."""
+    project.clone.commit({"requests/of_base.yaml": request_text(4)})
+    project.clone.git("checkout", "--quiet", "-b", "change")
+    project.clone.commit({FIRST: request_text(1)})
+    with signs(project.clone, ada):
+        project.clone.commit({SECOND: request_text(2)})
+    job = Project(clone_repository(project.root, tmp_path / "job", *depth), project.settings)
+    job.clone.git("checkout", "--quiet", "--detach", "origin/change")
+    plan = job.json("plan", "--base", "origin/main", *more, exit_code=1)
+    actions = {action["path"]: action["action"] for action in plan["actions"]}
+    assert actions == {FIRST: "hold", SECOND: "publish"}
+    assert [(found["code"], found["path"]) for found in plan["problems"]] == [("FRN430", FIRST)]
+
+
 def test_openpgp_keys_are_believed_too_in_the_same_file(
     clone: Clone, keyring: Keyring, ada: Signer
 ) -> None:

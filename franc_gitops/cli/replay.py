@@ -58,6 +58,9 @@ def replay(
     sent: the last revision, or the cancellation after it. The bytes come from the event log if
     they are still there, else from the request file as it was published; if neither is at
     hand, nothing is sent at all.
+
+    Up to 5,000 requests are one transaction. More are several: if the log goes away between
+    two of them (exit code 5), what is left is named. Only that is to be sent again then.
     """
     from franc_gitops.cli.progress import progress_bar
     from franc_gitops.pipeline.replay import Replay
@@ -112,6 +115,8 @@ def _tell(report: Report, purpose: Replay, invocation: Invocation) -> int:
     done, left = len(purpose.done(report.ledger)), purpose.left(report.ledger)
     if failure := report.failure:
         hint = f"send these again: franc-gitops replay {' '.join(left[:_NAMED])}"
+        if len(left) > _NAMED:
+            hint += f", and {len(left) - _NAMED} more: those that the output does not show as sent"
         invocation.fail(failure.message, hint=hint if left else failure.hint, code=failure.code)
     also = f", {len(left)} not" if left else ""
     invocation.say(f"replay: {count(done, 'request')} sent again{also}")

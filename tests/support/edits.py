@@ -899,3 +899,78 @@ def late_job_that_sends(world: World) -> None:
     assert world.publish() == Outcome(PUBLISHED)
     world.revision = "HEAD"
     world.commit({"a.yaml": REFORMATTED})
+
+
+# What leaves no trace in the ledger: no late job can know of it.
+
+UNSEEN = "A job of an older commit that runs late, where the newer one left no trace in the ledger"
+
+
+def late_and_unseen(world: World, older: str, newer: str | None) -> None:
+    """Let a job of the newer commit run first, which records nothing, then that of the older."""
+    world.revision = world.commit({"a.yaml": older})
+    world.commit({"a.yaml": newer})
+    revision, world.revision = world.revision, "HEAD"
+    assert not world.publish().events
+    world.revision = revision
+
+
+def then_the_newest(world: World) -> None:
+    """Let the late job run, and look at the next one of the newest commit."""
+    assert world.publish() == Outcome(PUBLISHED)
+    world.revision = "HEAD"
+
+
+@edit(UNSEEN, "the newer one deleted a request that was never published", *PUBLISHED)
+def late_job_before_a_deletion(world: World) -> None:
+    late_and_unseen(world, text(), None)
+
+
+@edit(
+    UNSEEN,
+    "the newer one cancelled a request that was never published; then its own next job",
+    *CANCELLATION,
+    phase="Cancelled",
+)
+def newest_job_after_an_early_cancellation(world: World) -> None:
+    late_and_unseen(world, text(), CANCELLED)
+    then_the_newest(world)
+
+
+@edit(UNSEEN, "the newer one holds what was never published: `not_before`, a freeze", *PUBLISHED)
+def late_job_before_a_window(world: World) -> None:
+    late_and_unseen(world, text(), text(not_before="2999-01-01T00:00:00Z"))
+
+
+@edit(UNSEEN, "the newer one has an error in a file that was never published", *PUBLISHED)
+def late_job_before_an_error(world: World) -> None:
+    late_and_unseen(world, text(), text(nonsense="1"))
+
+
+@edit(UNSEEN, "the newer one took a raised `revision` back before it was published", *PUBLISHED)
+def late_job_before_an_edit_was_taken_back(world: World) -> None:
+    published(world)
+    late_and_unseen(world, RAISED, text())
+
+
+@edit(
+    UNSEEN,
+    "the same; then the next job of the newest commit",
+    phase="Rejected",
+    exit_code=1,
+    codes="FRN402",
+)
+def newest_job_after_an_edit_was_taken_back(world: World) -> None:
+    late_job_before_an_edit_was_taken_back(world)
+    then_the_newest(world)
+
+
+@edit(
+    UNSEEN,
+    "the newer one took a `cancel` out again before it was published",
+    *CANCELLATION,
+    phase="Cancelled",
+)
+def late_job_before_a_cancel_was_taken_out(world: World) -> None:
+    published(world)
+    late_and_unseen(world, CANCELLED, text())
