@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-kafka test coverage proof check format schemas docs screenshots bench clean java kafka signing browser operations
+.PHONY: help demo demo-kafka test coverage proof soak check format schemas docs screenshots bench clean java kafka signing browser operations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,10 @@ coverage: $(VENV)/.test kafka signing browser operations ## the same, and which 
 
 proof: $(VENV)/.test kafka signing browser operations ## the long proofs: the same claims, many more repetitions
 	@python -m pytest -m proof --timeout=3600 $(ARGS)
+
+soak: $(VENV)/.test kafka ## daemons under random faults for ten minutes (ARGS='--minutes 30 --seed 1 --cluster')
+	@sh scripts/ensure-faketime
+	@python -m tests.soak $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import directions
 	@ruff format --check . || { echo "make format puts it in form" >&2; exit 1; }

@@ -189,6 +189,23 @@ def test_an_older_session_is_fenced(open_log: Opener, topic: str) -> None:
     assert [key for key, _ in read(open_log().reader())] == ["new"]
 
 
+def test_a_session_learns_that_another_has_written(open_log: Opener, topic: str) -> None:
+    """Not from one that only opened, nor from its own commits; before it tries to commit."""
+    old = open_log().fence()
+    old.target()
+    for number in range(3):
+        old.commit([make_event(topic, number)], records(f"old {number}"))
+        assert not old.is_overtaken()
+    new = open_log().fence()
+    new.target()
+    assert not old.is_overtaken()
+    new.commit([make_event(topic, 4)], records("new"))
+    assert old.is_overtaken()
+    assert not new.is_overtaken()
+    old.close()
+    new.close()
+
+
 def test_an_aborted_transaction_is_invisible(open_log: Opener, topic: str) -> None:
     """When making the ledger records fails, the events of the transaction never show."""
 

@@ -62,4 +62,4 @@ def test_what_was_saved_just_before_the_end_is_published(folder: Path) -> None:
         save(folder, 1)
         running.daemon.wakeups.wake("save")
     assert running.published == ["pop_CHG-2024-000001"]
-    assert running.said.roles == ["leader", "draining"]
+    assert running.said.roles == ["candidate", "draining"]

@@ -38,7 +38,7 @@ def test_of_two_daemons_one_leads_and_the_other_follows(folder: Path) -> None:
     with watching(folder) as one:
         one.wait_for_start()
         with watching(folder) as two:
-            two.wait_until(lambda: roles(two) == [Role.LEADER], "it to lead")
+            two.wait_until(lambda: roles(one, two) == [Role.CANDIDATE] * 2, "both to be ready")
             for number in range(1, 6):
                 save(folder, number)
                 two.wait_for_published(number)
@@ -51,7 +51,7 @@ def test_of_two_daemons_one_leads_and_the_other_follows(folder: Path) -> None:
     assert [*two.published, *one.published] == sorted(
         {*two.published, *one.published}, key=lambda name: name[-6:]
     )
-    assert one.said.roles == ["leader", "standby", "leader", "draining"]
+    assert one.said.roles == ["candidate", "standby", "leader", "draining"]
 
 
 def test_two_daemons_do_not_take_turns(folder: Path) -> None:
@@ -84,6 +84,23 @@ def test_a_job_may_publish_meanwhile(tmp_path: Path) -> None:
     assert len(project.run("events", "-o", "jsonl").stdout.splitlines()) == 9
 
 
+def test_a_leader_at_rest_learns_that_another_has_published(folder: Path) -> None:
+    """No request tells it: so one that was frozen does not call itself leader for long."""
+    inner = folder / "inner"
+    (inner / "requests").mkdir(parents=True)
+    save(inner, 1)
+    with watching(inner) as one:
+        one.wait_until(lambda: roles(one) == [Role.LEADER], "it to lead")
+        save(folder, 2)
+        with watching(folder, state_dir="inner/.franc") as two:
+            two.wait_until(lambda: roles(two) == [Role.LEADER], "the other to lead")
+            one.wait_until(lambda: roles(one) == [Role.STANDBY], "it to learn that")
+            assert one.daemon.board.readiness()[0]
+        save(inner, 3)
+        one.wait_for_published(2)
+        assert roles(one) == [Role.LEADER]
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     made = new_project(tmp_path / "work")
@@ -102,7 +119,7 @@ def test_a_killed_leader_is_replaced_within_ten_seconds(project: Project) -> Non
     wait_for(lambda: published(project) == 1, what="the first request", seconds=60)
     second = project.start("watch", "--worktree", "--http", "off")
     try:
-        wait_for(lambda: leads(second), what="the second to lead", seconds=60)
+        wait_for(lambda: is_ready(second), what="the second to be ready", seconds=60)
         save(project.root, 2)
         wait_for(lambda: published(project) == 2, what="the second request", seconds=60)
         wait_for((project.root / "status/000002.yaml").exists, what="status", seconds=60)
@@ -121,7 +138,7 @@ def test_a_killed_leader_is_replaced_within_ten_seconds(project: Project) -> Non
             process.communicate()
 
 
-def leads(process: subprocess.Popen[str]) -> bool:
-    """Read what a daemon logs until it says that it leads."""
+def is_ready(process: subprocess.Popen[str]) -> bool:
+    """Read what a daemon logs until it says that it is ready to publish."""
     assert process.stderr is not None
-    return any('"role": "leader"' in line for line in iter(process.stderr.readline, ""))
+    return any('"role": "candidate"' in line for line in iter(process.stderr.readline, ""))

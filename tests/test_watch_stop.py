@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,6 @@ from tests.support.waiting import wait_for
 from tests.support.world import World
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -58,6 +59,25 @@ def test_sigterm_ends_it_with_0_and_ctrl_c_with_130(project: Project) -> None:
             ended, last = end(process, number)
             assert (ended, last["event"], last["unsent"]) == (code, "stopped", 0)
             assert time.monotonic() - began < 10
+
+
+def test_a_call_that_hangs_does_not_outlive_the_grace_period() -> None:
+    """A library's call that never returns to Python lets no exception in, so a thread ends it."""
+    done = subprocess.run(
+        [sys.executable, "-c", _HANGS], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "overdue\n", "")
+
+
+_HANGS = """
+import hashlib, os, signal
+from franc_gitops.daemon.signals import Stop, handled
+from franc_gitops.daemon.wakeups import Wakeups
+stop = Stop(Wakeups(), overdue=lambda: print("overdue", flush=True), in_loop=True)
+with handled(stop, grace=0.3):
+    os.kill(os.getpid(), signal.SIGTERM)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2 * 10**9)
+"""
 
 
 def test_sighup_makes_a_pass_at_once(project: Project) -> None:

@@ -79,7 +79,8 @@ def watch(
     from franc_gitops.cli.outcome import code_of_report
     from franc_gitops.daemon.notify import notifying
     from franc_gitops.daemon.opening import open_daemon
-    from franc_gitops.daemon.signals import handled
+    from franc_gitops.daemon.signals import Stop, handled
+    from franc_gitops.daemon.wakeups import Wakeups
     from franc_gitops.settings.sources import find_supervisor
     from franc_gitops.wiring import Choices
 
@@ -89,14 +90,16 @@ def watch(
             invocation.overrides.append(f"{key}={value}")
     settings, seconds = invocation.settings(), _seconds(grace)
     choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger, local=local)
+    stop = Stop(Wakeups())
     with ExitStack() as stack:
+        if not once:
+            stack.enter_context(handled(stop, seconds))
         narrator = stack.enter_context(open_narrator(invocation))
-        daemon = stack.enter_context(open_daemon(settings, choices, narrator))
+        daemon = stack.enter_context(open_daemon(settings, choices, narrator, stop))
         if once:
             return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)
         stack.enter_context(_http(daemon, settings, narrator))
         stack.enter_context(notifying(daemon.board, find_supervisor()))
-        stack.enter_context(handled(daemon.stop, seconds))
         daemon.loop.run()
     return Exit.INTERRUPTED if daemon.stop.signal == SIGINT else Exit.OK
 

@@ -104,9 +104,10 @@ class Board:
         self._beat = self.clock.monotonic()
 
     def role(self, role: Role) -> None:
-        """Say what the daemon is doing; it is starting until its first pass has ended."""
+        """Say what the daemon is doing; once it is being shut down, nothing changes that."""
         with self._telling():
-            self._health.role = role
+            if self._health.role is not Role.DRAINING:
+                self._health.role = role
 
     def pass_began(self, trigger: str) -> None:
         """Say that a pass begins, and what woke it: start, save, commit, timer."""

@@ -7,7 +7,6 @@ time; what woke the loop meanwhile waits for that. Everything runs on one thread
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from franc_gitops.daemon.wakeups import NOTHING, Wake
 from franc_gitops.errors import Exit, FencedTooLong, FrancError, OutcomeUnknown, TurnFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from franc_gitops.clock import Clock
     from franc_gitops.daemon.board import Board
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 _NAMED = 10
 _FIRST_ANSWER_SECONDS = 30.0
 """For so long the first turn waits for the remote at the most."""
+SURE_SECONDS = 5.0
+"""So long a daemon believes that nobody else publishes, having asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,26 @@ class Loop:
         self._role = Role.STARTING
         self._standby: Standby | None = None
         self._has_passed = False
+        self._sure_until = 0.0
 
     def run(self) -> None:
         """Make turns until asked to stop; raises what a human must change before the first one."""
-        with suppress(GraceOver):
+        self._stop.in_loop = True
+        try:
             self._begin()
             while not self._stop.requested:
                 self._board.beat()
                 if self._is_due():
                     self._turn()
                 self._hear(min(self._agenda.wait_seconds(), self._looks_in()))
+                self._make_sure_to_lead()
             self._drain()
-        self._say_what_is_left()
+        except GraceOver:
+            self.say_what_is_left(self._turns.find_unsent())
+        else:
+            self.say_what_is_left()
+        finally:
+            self._stop.in_loop = False
 
     def run_once(self) -> Outcome:
         """Make one turn over everything; raises what keeps it from its end."""
@@ -143,9 +152,10 @@ class Loop:
             self._watching.renew()
         outcome, error = self._attempt(wake, publishes=publishes)
         failure = error or (outcome.report.failure if outcome else None)
-        if outcome is not None and publishes and failure is None:
+        sent = bool(outcome and outcome.report.published)
+        if outcome is not None and failure is None and (sent or self._standby is None):
             failure = self._lead()
-        self._take_role(failure, published=publishes and outcome is not None)
+        self._take_role(failure, sent=sent, passed=outcome is not None)
         if outcome is not None or error is not None:
             paths = outcome.paths if outcome else None
             self._board.pass_ended(outcome.report if outcome else None, error, paths=paths)
@@ -211,17 +221,43 @@ class Loop:
 
     # --- who leads ----------------------------------------------------------------------------
 
-    def _take_role(self, failure: FrancError | None, *, published: bool) -> None:
-        """Step back once another publisher took over; step forward once it is gone."""
+    def _take_role(self, failure: FrancError | None, *, sent: bool, passed: bool) -> None:
+        """Step back once another publisher took over; step forward once it is gone.
+
+        A standby that came to take over and found nothing to send has no reason to.
+        """
         if isinstance(failure, FencedTooLong):
-            self._board.count(Count.FENCED)
-            self._standby = Standby(self._clock, self._patience)
-        elif published and failure is None:
+            self._follow()
+        elif sent and failure is None:
             self._standby = None
         if self._standby is not None:
             self._show_role(Role.STANDBY)
-        elif published:
+        elif sent or (passed and self._role is Role.LEADER):
             self._show_role(Role.LEADER)
+        elif passed:
+            self._show_role(Role.CANDIDATE)
+
+    def _follow(self) -> None:
+        self._board.count(Count.FENCED)
+        self._standby = Standby(self._clock, self._patience)
+
+    def _make_sure_to_lead(self) -> None:
+        """Ask now and then whether another has published since: only a commit tells otherwise.
+
+        So a daemon that was frozen, or cut off, for a while does not call itself leader for long.
+        """
+        if self._standby is not None or self._agenda.is_paused() or self._stop.requested:
+            return
+        if self._clock.monotonic() < self._sure_until:
+            return
+        try:
+            if self._turns.step_back():
+                self._follow()
+                self._show_role(Role.STANDBY)
+                self._agenda.add(Wake(frozenset(["ledger"])))
+        except FrancError:
+            self._agenda.add(Wake.everything("ledger"))  # a pass finds out what is wrong, and says
+        self._sure_until = self._clock.monotonic() + SURE_SECONDS
 
     def _lead(self) -> FrancError | None:
         """Be the one that publishes, from the first turn on; give what keeps it from that."""
@@ -247,8 +283,13 @@ class Loop:
         if self._agenda.has_news() and not self._agenda.is_paused() and self._standby is None:
             self._turn()
 
-    def _say_what_is_left(self) -> None:
-        names = [row.key for row in self._board.register.unsettled() if row.is_pending]
+    def say_what_is_left(self, broken_off: Iterable[str] = ()) -> None:
+        """Say what is not sent, as far as turns that ended, or were broken off, have told.
+
+        Any thread may call it.
+        """
+        known = [row.key for row in self._board.register.unsettled() if row.is_pending]
+        names = list(dict.fromkeys([*known, *broken_off]))
         self._narrator.tell("stopped", unsent=len(names), requests=names[:_NAMED])
 
 
@@ -260,5 +301,5 @@ def trigger_of(wake: Wake) -> str:
 _BY_WEIGHT = (
     *("start", "signal", "takeover", "push hook", "commit", "save"),
     "replacement",
-    *("due", "publication", "retry", "timer"),
+    *("due", "publication", "ledger", "retry", "timer"),
 )

@@ -17,7 +17,10 @@ class Role(StrEnum):
     """What this daemon is doing among those that share its ledger."""
 
     STARTING = "starting"
+    CANDIDATE = "candidate"
+    """It publishes at once what comes, and has published nothing yet: another may lead."""
     LEADER = "leader"
+    """It published last, as far as the ledger tells."""
     STANDBY = "standby"
     DRAINING = "draining"
 

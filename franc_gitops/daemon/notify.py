@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.board import Board
     from franc_gitops.settings.sources import Supervisor
 
-_READY_AFTER = {Role.LEADER, Role.STANDBY}
+_READY_AFTER = {Role.LEADER, Role.CANDIDATE, Role.STANDBY}
 _LONGEST_PAUSE = 60.0
 _BREATH = 0.2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from franc_gitops.clock import SystemClock
-from franc_gitops.daemon.board import Board
+from franc_gitops.daemon.board import Board, Role
 from franc_gitops.daemon.choosing import Watching, describe
 from franc_gitops.daemon.loop import Loop, Tempo
 from franc_gitops.daemon.polling import FolderPolling, RefsPolling
@@ -61,11 +61,18 @@ class Daemon:
 
 
 @contextmanager
-def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Iterator[Daemon]:
-    """Open everything, give the daemon, and close everything in the end."""
+def open_daemon(
+    settings: Settings, choices: Choices, narrator: Narrator, stop: Stop | None = None
+) -> Iterator[Daemon]:
+    """Open everything, give the daemon, and close everything in the end.
+
+    `stop` may have been asked for already: then the loop ends as soon as it begins.
+    """
     clock = SystemClock()
-    board, wakeups = Board(clock), Wakeups()
-    stop = Stop(wakeups)
+    board = Board(clock)
+    stop = stop or Stop(Wakeups())
+    stop.told = partial(board.role, Role.DRAINING)
+    wakeups = stop.wakeups
     with ExitStack() as stack:
         repository, mirror = _open_followed(settings, choices, narrator)
         if mirror is not None:
@@ -83,6 +90,7 @@ def open_daemon(settings: Settings, choices: Choices, narrator: Narrator) -> Ite
         patience = max(0.0, settings.poll - _COVERED_SECONDS) if remote else 0.0
         tempo = Tempo(settings.interval, patience)
         loop = Loop(turns, board, narrator, stop, tempo, watching, remote)
+        stop.overdue = loop.say_what_is_left
         yield Daemon(loop, board, wakeups, stop, watching, choices, remote)
 
 

@@ -7,11 +7,12 @@ over all of them, which is made after every failure, too.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from franc_gitops.daemon.wakeups import Wake
-from franc_gitops.errors import EventLogRefused, EventLogUnreachable
+from franc_gitops.errors import EventLogRefused, EventLogUnreachable, FrancError, Stopped
 from franc_gitops.pipeline.known import Known
 from franc_gitops.pipeline.part import PartOutdated, Search
 from franc_gitops.pipeline.windows import next_due
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from franc_gitops.daemon.sources import Source
-    from franc_gitops.errors import FrancError
     from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
@@ -116,6 +116,17 @@ class Turns:
     def lead(self) -> None:
         """Fence whoever led until now; raises as a publication does."""
         self._pass.publisher.lead()
+
+    def step_back(self) -> bool:
+        """Tell whether another publisher has taken over, and let it."""
+        return self._pass.publisher.step_back()
+
+    def find_unsent(self) -> list[str]:
+        """Find what a turn that was broken off leaves to be sent, without asking the event log."""
+        if self._ledger is not None:
+            with suppress(FrancError, OSError):
+                return sorted(self._pass.look(self._ledger, Stopped("asked to stop")).unsent)
+        return self._pass.unsent
 
     @property
     def is_due(self) -> bool:

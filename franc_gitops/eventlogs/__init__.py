@@ -110,6 +110,14 @@ class Session(Protocol):
         """
         ...
 
+    def is_overtaken(self) -> bool:
+        """Tell whether another session has written to the ledger since `target` was asked for.
+
+        Then this one can commit nothing any more. One that was only opened leaves no trace.
+        Raises EventLogUnreachable or EventLogRefused.
+        """
+        ...
+
     def close(self) -> None:
         """Abort what is open and let go of connections; never raises."""
         ...

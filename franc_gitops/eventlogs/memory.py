@@ -250,10 +250,20 @@ class MemorySession:
 
     log: MemoryEventLog
     epoch: _Epoch
+    _end: int = -1
 
     def target(self) -> Target:
         """Give the high watermarks of the ledger."""
+        self._end = self._length()
         return self.log.high_watermarks()
+
+    def is_overtaken(self) -> bool:
+        """Tell whether the ledger is longer than this session left it."""
+        return 0 <= self._end < self._length()
+
+    def _length(self) -> int:
+        cluster = self.log.cluster
+        return sum(cluster.high_watermark(number) for number in range(cluster.partitions))
 
     def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and ledger records in one transaction."""
@@ -270,9 +280,12 @@ class MemorySession:
             stored = _Stored(self.epoch, request_id, (), value)
             cluster.append(self.epoch, LEDGER, cluster.place(change_number), stored)
             records.append((request_id, value))
-        return Committed(records, clean=self._end())
+        clean = self._finish()
+        if self._end >= 0:
+            self._end += len(records)
+        return Committed(records, clean=clean)
 
-    def _end(self) -> bool:
+    def _finish(self) -> bool:
         """Send the commit request through what the test makes of the network."""
         self.log.step("commit")
         cluster, fate = self.log.cluster, self.log.disturb()

@@ -227,10 +227,16 @@ class SqliteSession:
         """Take the epoch that `fence` has begun."""
         self._database = database
         self._epoch = epoch
+        self._end: Target = {}
 
     def target(self) -> Target:
         """Give the last ledger position."""
-        return self._database.target()
+        self._end = self._database.target()
+        return self._end
+
+    def is_overtaken(self) -> bool:
+        """Tell whether the ledger ends elsewhere than this session left it."""
+        return bool(self._end) and self._database.target() != self._end
 
     def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction."""
@@ -240,10 +246,12 @@ class SqliteSession:
             try:
                 self._check()
                 records = _write_records(database, recorder(_write_events(database, events)))
+                end = database.target()
                 database.connection.execute("COMMIT")
             except BaseException:
                 _roll_back(database.connection)
                 raise
+            self._end = end
             return Committed(records, clean=True)
 
     def _check(self) -> None:

@@ -174,6 +174,17 @@ class Publisher:
             raise
         return self.ledger
 
+    def step_back(self) -> bool:
+        """Let go of a session that another publisher has overtaken; tell whether it was so.
+
+        A session learns that only by its next commit otherwise, which may be days away.
+        Raises EventLogUnreachable or EventLogRefused.
+        """
+        if self._session is None or not self._session.is_overtaken():
+            return False
+        self._drop_session()
+        return True
+
     def close(self) -> None:
         """Let go of the reader and of the log."""
         self._drop_session()

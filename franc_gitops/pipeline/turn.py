@@ -86,6 +86,7 @@ class Pass:
     def __post_init__(self) -> None:
         """Read claims where requests are read."""
         self._claims = Claims(self.repository.read)
+        self._last_plan: Plan | None = None
 
     def plan(self) -> Plan:
         """Look at repository and ledger; say what a publication would do, and change nothing."""
@@ -122,6 +123,16 @@ class Pass:
         note = rest.note(glance, self.identity, mark) if glance and can_rest else ""
         return self._end(self._write(report, rest.noting(note, plan.counts[Kind.SKIP])))
 
+    @property
+    def unsent(self) -> list[str]:
+        """The request_ids of the last plan that was made to be sent, without what certainly was.
+
+        For a pass that was broken off and has no report.
+        """
+        plan, published = self._last_plan, self.publisher.published
+        names = (action.request_id for action in plan.sends) if plan else ()
+        return [name for name in names if name not in published]
+
     def look(self, ledger: Ledger, failure: FrancError) -> Report:
         """Plan with a ledger that was read before, because it cannot be now; change nothing."""
         plan = self._plan(self.repository.snapshot(), ledger)
@@ -149,11 +160,11 @@ class Pass:
             if self.publishes:
                 plan = self.publisher.publish(plan, replan)
         except (PartlyPublished, FencedTooLong, EventLogUnreachable, Stopped) as error:
-            failure, plan = error, self._last_plan
+            failure, plan = error, self._last_plan or plan
         except (EventLogRefused, PlanRefused) as error:
             if not self.publisher.published:
                 raise
-            failure, plan = error, self._last_plan
+            failure, plan = error, self._last_plan or plan
         return Report(
             plan.everything,
             self.publisher.ledger,
@@ -279,8 +290,8 @@ class Pass:
     def _make(self, ledger: Ledger, comparison: Comparison) -> Plan:
         situation = self._with_claims(self._situation, ledger, comparison)
         plan = make_plan(situation, ledger, comparison)
-        self._last_plan = self.purpose(plan, ledger) if self.purpose else plan
-        return self._last_plan
+        self._last_plan = plan = self.purpose(plan, ledger) if self.purpose else plan
+        return plan
 
     def _with_claims(
         self, situation: Situation, ledger: Ledger, comparison: Comparison

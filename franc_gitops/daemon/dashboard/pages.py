@@ -153,7 +153,7 @@ _ROLES: Mapping[Role, tuple[str, str]] = {
 
 def _headline(view: View, held_files: int) -> tuple[str, str]:
     """Say in a sentence what is true now, and its colour."""
-    if view.reasons and view.role in {Role.LEADER, Role.STANDBY}:
+    if view.reasons and view.role not in {Role.STARTING, Role.DRAINING}:
         reason = view.reasons[0]
         return f"Not ready: {reason.message or reason.reason}", "red"
     if view.role in _ROLES:

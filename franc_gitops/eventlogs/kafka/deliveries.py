@@ -60,7 +60,7 @@ class Deliveries:
         return [Slot(topic, partition, self.failed) for partition in range(partitions)]
 
     def failed(self, error: KafkaError | None, message: Message) -> None:
-        """Take the report of a ledger record, of which only a failure matters."""
+        """Take the report of a record that did not arrive."""
         if error is not None and len(self.failures) < _KEPT:
             self.failures.append(trouble_of(error, f"topic {message.topic()}", "Write"))
 

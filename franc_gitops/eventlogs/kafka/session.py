@@ -46,9 +46,19 @@ class KafkaSession:
         self._admin = admin
         self._layout = layout
         self._transaction: Transaction | None = None
+        self._ends: dict[int, int] = {}
 
     def target(self) -> Target:
         """Give the ledger's high watermarks now, open transactions included."""
+        self._ends = self._watermarks()
+        return self._ends
+
+    def is_overtaken(self) -> bool:
+        """Tell whether a partition of the ledger ends after what this session wrote there."""
+        known = self._ends
+        return any(end > known.get(number, end) for number, end in self._watermarks().items())
+
+    def _watermarks(self) -> dict[int, int]:
         ledger = self._layout.ledger
         places = [(ledger, number) for number in range(self._layout.partitions[ledger])]
         ends = self._admin.ends(places, IsolationLevel.READ_UNCOMMITTED)
@@ -63,6 +73,7 @@ class KafkaSession:
             positions = self._transaction.send_events(events)
             records = self._transaction.send_records(recorder(positions))
             clean = self._transaction.commit()
+            self._ends = {**self._ends, **self._transaction.ends()}
             self._transaction = None
         finally:
             if clean:

@@ -71,6 +71,7 @@ class Transaction:
             topic: self._deliveries.slots(topic, partitions)
             for topic, partitions in layout.partitions.items()
         }
+        self._recorded = self._slots[layout.ledger]
         self._deadline = Deadline(connection.transaction_timeout)
         self._patience = Deadline(connection.connect_timeout)
         complaints.clear()
@@ -102,15 +103,16 @@ class Transaction:
 
         Their partition follows from the change number.
         """
-        ledger, failed = self._layout.ledger, self._deliveries.failed
-        count, produce = self._layout.partitions[ledger], self._producer.produce
+        ledger, slots = self._layout.ledger, self._recorded
+        count, produce = len(slots), self._producer.produce
         sent: list[LedgerRecord] = []
         for change_number, request_id, value in records:
             key, partition = request_id.encode(), murmur2(change_number.encode(), count)
             try:
-                produce(ledger, value, key, partition, failed)
+                produce(ledger, value, key, partition, slots[partition].report)
             except (BufferError, KafkaException) as error:
-                self._produce_late(error, ledger, value, key, partition, failed, None)
+                report = slots[partition].report
+                self._produce_late(error, ledger, value, key, partition, report, None)
             sent.append((request_id, value))
         self._flush()
         if not self._deliveries.is_sound:
@@ -136,6 +138,10 @@ class Transaction:
                 took = monotonic() - began
                 listen(self._producer, self._complaints)
                 return attempts == 1 and took < SLOW and not self._complaints
+
+    def ends(self) -> dict[int, int]:
+        """Give where the ledger's partitions end after it: behind the marker of its commit."""
+        return {slot.partition: max(slot.offsets) + 2 for slot in self._recorded if slot.offsets}
 
     def abandon(self) -> None:
         """Abort if that is possible; never raises. The next fence aborts it otherwise."""
