@@ -13,7 +13,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from bench import memory, publishing, transactions, unchanged, validating, watch
+from bench import fresh, memory, publishing, transactions, unchanged, validating, watch
 from bench.setting import Setting
 from franc_gitops import __version__
 
@@ -29,6 +29,7 @@ ROWS: Mapping[str, Callable[[Setting], Row]] = {
     "publish": publishing.whole_command,
     "transactions": transactions.transactions,
     "nothing": unchanged.unchanged,
+    "fresh": fresh.fresh,
     "memory": memory.memory,
     "saved": watch.saved,
     "committed": watch.committed,

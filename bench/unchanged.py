@@ -41,7 +41,7 @@ def unchanged(setting: Setting) -> Row:
     for where, publication in {"Kafka": setting.kafka(), "embedded": setting.embedded()}.items():
         run(publication.command, repository, publication.environment)
         contenders[f"publish, {where}"] = _publish(publication, repository)
-        contenders[f"ledger, {where}"] = _read_ledger(setting, publication, repository)
+        contenders[f"ledger, {where}"] = read_ledger(setting, publication, repository)
     # The first pass that finds nothing to do also fills the cache of what status files hold.
     take_turns(row, setting.rounds(7), contenders, warm_up=True)
     for where in ("Kafka", "embedded"):
@@ -56,9 +56,11 @@ def _publish(publication: Publication, repository: Path) -> Callable[[], float]:
     return lambda: run(publication.command, repository, publication.environment).seconds
 
 
-def _read_ledger(
+def read_ledger(
     setting: Setting, publication: Publication, repository: Path
 ) -> Callable[[], float]:
+    """Give what reads and folds the ledger once, in a process that runs already."""
+
     def read() -> float:
         log = _open(setting, publication, repository)
         log.identify()
