@@ -28,8 +28,8 @@ def fresh(setting: Setting) -> Row:
     row = Row(
         "fresh",
         f"whole process, `publish` of one new file where {files:,} requests are published and "
-        "their status files committed, by a clone without any cache; pushing to a bare repository on "
-        "the same disk; git status in the same repository; reading the ledger once",
+        "their status files committed, by a clone without any cache; pushing to a bare repository "
+        "on the same disk; git status in the same repository; reading the ledger once",
     )
     repository = setting.repository(files)
     contenders: dict[str, Callable[[], float]] = {
