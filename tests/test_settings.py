@@ -302,7 +302,21 @@ def test_a_huge_file_is_not_read(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["/etc", "../x", "a/../../x", ".", "", "~/x", ".git/x", "a\\b", "a\tb", "./"]
+    "folder",
+    [
+        "/etc",
+        "../x",
+        "a/../../x",
+        ".",
+        "",
+        "~/x",
+        ".git/x",
+        ".GIT/x",
+        "a/.git",
+        "a\\b",
+        "a\tb",
+        "./",
+    ],
 )
 def test_a_folder_outside_the_repository_is_refused(place: Place, folder: str) -> None:
     assert "status_dir" in place.refused({}, {"status_dir": folder})

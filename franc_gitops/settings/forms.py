@@ -76,7 +76,7 @@ def _read_folder(value: Value) -> str:
     folder = "/".join(part for part in parts if part)
     if not folder:
         raise Unfit("it must be a folder below the repository's root, not the root itself")
-    if folder.split("/")[0] == ".git":
+    if any(part.casefold() == ".git" for part in parts):  # some file systems know no case
         raise Unfit(f"{value!r} belongs to git")
     return folder
 
