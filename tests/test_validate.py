@@ -84,6 +84,14 @@ def test_a_pattern_must_match_the_whole_value() -> None:
     assert check(device(device_name="NYC-core1"), checks)[0][:2] == ("FRN204", "device_name")
 
 
+@pytest.mark.parametrize("rule", [Pattern("a|" * 20_000 + "b"), ("x" * 40_000,)])
+def test_a_rule_is_never_repeated_at_length(rule: Pattern | tuple[str, ...]) -> None:
+    """Each message of each request stands in a status file."""
+    [found] = Checks({"location": rule}).check_file("a.yaml", device().encode()).problems
+    assert found.code == "FRN204"
+    assert len(found.message) < 500
+
+
 def test_a_rule_for_one_type_comes_before_that_for_all() -> None:
     """A building is a location of a device, a metro area one of a data center."""
     checks = Checks({"location": ("NYC",), "device_connection.location": ("NYC Building A",)})

@@ -116,7 +116,8 @@ class Text:
         if isinstance(self.rule, tuple):
             return f"{_short(value)} is not an allowed {self.name}; allowed: {_listed(self.rule)}"
         pattern = self.rule.pattern if self.rule else ""
-        return f"{_short(value)} does not match the pattern of {self.name}: {pattern}"
+        shown = _cut(pattern, _SHOWN_PATTERN)
+        return f"{_short(value)} does not match the pattern of {self.name}: {shown}"
 
     def _hint(self, value: str) -> str:
         if isinstance(self.rule, tuple):
@@ -345,16 +346,21 @@ def _a(what: str) -> str:
 
 
 def _short(value: str) -> str:
-    text = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
-    return f"`{text}`"
+    return f"`{_cut(value, _SHOWN)}`"
+
+
+def _cut(text: str, longest: int) -> str:
+    """Cut what is repeated in every message: a status file keeps each of them."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 _SHOWN = 60
+_SHOWN_PATTERN = 200
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+    return ", ".join(_cut(name, _SHOWN) for name in names[:_LISTED]) + more
 
 
 _LISTED = 12
