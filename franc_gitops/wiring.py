@@ -237,8 +237,8 @@ def _open_clone(settings: Settings, choices: Choices) -> Followed:
     from franc_gitops.repositories.git.following import FollowedGit
 
     mirror = None if choices.local else _open_mirror(settings)
-    variables = mirror.variables if mirror else None
-    return Followed(FollowedGit(settings.root, settings.requests_dir, variables), mirror)
+    objects = mirror.objects if mirror else None
+    return Followed(FollowedGit(settings.root, settings.requests_dir, objects), mirror)
 
 
 def _open_mirror(settings: Settings) -> Mirror | None:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.corpus import request_text
+from franc_gitops.clock import SystemClock
 from franc_gitops.daemon.board import Stage
 from franc_gitops.daemon.site import reader
 from franc_gitops.model import SourceFile
+from franc_gitops.repositories.git.following import FollowedGit
+from franc_gitops.repositories.git.mirror import Mirror
 from franc_gitops.settings import load_settings
 from franc_gitops.wiring import Choices
 from tests.support.git import Clone, clone_repository, new_repository
@@ -378,3 +381,31 @@ def test_bad_requests_come_and_go_by_push(world: World) -> None:
         world.work.clone.commit({"requests/bad.yaml": request_text(2)})
         world.work.clone.git("push", "-q", "origin", "HEAD:main")
         running.wait_for_published(3)
+
+
+def test_what_is_fetched_to_where_nothing_was_is_seen_by_who_has_been_asked_before(
+    world: World, tmp_path: Path
+) -> None:
+    """As when the clone and its store were replaced: git never looks for a folder again."""
+    mirror = Mirror(world.served.root, tmp_path / "store", "origin", "", SystemClock())
+    with FollowedGit(world.served.root, "requests", mirror.objects) as followed:
+        followed.head()
+        commit = world.push(5)
+        path = "requests/0000/000005.yaml"
+        assert followed.part(commit, [path]) is None
+        mirror.poll()
+        followed.head()
+        found = followed.part(commit, [path])
+    assert found is not None
+    assert path in found.files
+
+
+def test_a_clone_that_is_deleted_and_made_anew(world: World) -> None:
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(1)
+        shutil.rmtree(world.served.root)
+        clone_repository(world.remote, world.served.root)
+        running.wait_until(world.store.exists, "another store")
+        commit = world.push(5)
+        running.wait_until(lambda: running.daemon.board.view().commit == commit, "the push")
+        assert remote_is_well(running)

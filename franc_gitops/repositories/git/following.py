@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import RepositoryError
 from franc_gitops.model import Provenance, Snapshot
 from franc_gitops.repositories.git import HEAD, GitRepository
-from franc_gitops.repositories.git.command import Git, explain
+from franc_gitops.repositories.git.command import Git, explain, seeing
 from franc_gitops.repositories.names import is_hidden, is_request_name, is_safe
 from franc_gitops.repositories.places import Identity, identify
 
@@ -38,15 +38,14 @@ _COMMIT = re.compile(
 class FollowedGit(GitRepository):
     """The request files of a branch as it moves on; `move_to` says where it is read.
 
-    `variables` are set in git's environment: `GIT_ALTERNATE_OBJECT_DIRECTORIES` lets it read
-    what was fetched to somewhere else.
+    `objects` is the folder of what was fetched to somewhere else, if that is to be seen, too.
     """
 
-    def __init__(
-        self, root: Path, requests_dir: str, variables: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, root: Path, requests_dir: str, objects: Path | None = None) -> None:
         """Take the folder of a clone and that of the requests in it; run nothing."""
+        variables = seeing(objects) if objects else None
         super().__init__(root, requests_dir, git=Git(root, variables, apart=True))
+        self._objects = [str(objects)] if objects else []
         self._names = _Names(self._git)
         self._prefix: str | None = None
         self._place: dict[str, Identity] = {}
@@ -88,14 +87,15 @@ class FollowedGit(GitRepository):
     def _follow_place(self) -> None:
         """Let go of processes that read a repository which is elsewhere now, or gone.
 
-        They stay in the folder that they began in, whatever is done to its name.
+        They stay in the folder that they began in, whatever is done to its name, and never see
+        objects whose folder was not there when they began.
         """
         if self._place and all(identify(folder) == it for folder, it in self._place.items()):
             return
         if self._place:
             self.close()
             self._prefix, self._step = None, ("", "", frozenset())
-        folders = [str(self.root), *self.ref_folders()]
+        folders = [str(self.root), *self.ref_folders(), *self._objects]
         self._place = {folder: identify(folder) for folder in folders}
 
     def move_to(self, commit: str) -> None:
@@ -127,6 +127,8 @@ class FollowedGit(GitRepository):
         if not all(map(is_safe, wanted)):
             return None
         self._folder()
+        if self._names.ask([f"{commit}^{{commit}}"])[0] is None:
+            return None  # nothing of it could be told from what is deleted
         blobs = self._names.ask([f"{commit}:{self._prefix}{path}" for path in wanted], "blob")
         return Snapshot(commit, {p: b for p, b in zip(wanted, blobs, strict=True) if b})
 

@@ -55,9 +55,14 @@ class Mirror:
         self._own = self._writer = self._clone  # until the store is open
 
     @property
+    def objects(self) -> Path:
+        """The folder of what was fetched; it may not be there yet."""
+        return self._store / "objects"
+
+    @property
     def variables(self) -> Mapping[str, str]:
         """What lets git read the store as if it was part of the clone."""
-        return seeing(self._store / "objects")
+        return seeing(self.objects)
 
     @property
     def name(self) -> str:
