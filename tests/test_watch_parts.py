@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.corpus import request_text
+from franc_gitops.model import Written
 from tests.support.world import NOW, World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from franc_gitops.pipeline.ports import Projection
 
 EDITS = 50
 
@@ -135,3 +140,46 @@ def test_turns_over_what_changed_come_to_the_same_as_whole_passes(
 ) -> None:
     daemon = tell(seed, tmp_path)
     assert daemon.parts > daemon.wholes
+
+
+class Recorder:
+    """Commits nothing; notes of each projection whether it takes the ledger for the newest."""
+
+    def __init__(self) -> None:
+        self.exact: list[bool] = []
+
+    def prepare(self, files: int) -> None:
+        del files
+
+    def __call__(self, wanted: Projection, keep: object, pins: object, note: str = "") -> Written:
+        del keep, pins, note
+        self.exact.append(wanted.is_exact)
+        return Written()
+
+    def part(self, wanted: Projection, gone: Sequence[str]) -> Written:
+        del gone
+        self.exact.append(wanted.is_exact)
+        return Written()
+
+    def close(self) -> None: ...
+
+    def last_note(self) -> str:
+        return ""
+
+    def find_unmoved(self, pins: object) -> None:
+        del pins
+
+
+def test_only_what_was_just_published_is_written_back_without_reading_the_ledger_again(
+    tmp_path: Path,
+) -> None:
+    """A small turn that published nothing may not know what others have published since."""
+    world = World(tmp_path, is_daemon=True)
+    recorder = world.turn.write_back = Recorder()
+    world.look(frozenset())
+    for name, text, is_exact in (("a", request_text(1), True), ("b", "nonsense: 1\n", False)):
+        recorder.exact.clear()
+        world.write(f"requests/{name}.yaml", text, 1)
+        world.look(frozenset([f"requests/{name}.yaml"]))
+        assert recorder.exact == [is_exact], name
+    assert world.parts == 2

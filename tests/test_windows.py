@@ -21,6 +21,7 @@ from franc_gitops.pipeline.plan import make_plan
 from franc_gitops.pipeline.windows import next_due, wait_for_window
 from franc_gitops.settings import FILE_NAME, Settings, load_settings
 from franc_gitops.settings.schema import configuration_schema
+from franc_gitops.settings.sources import operator
 from tests.support.project import Project, new_project
 from tests.support.schedule import NOW, make_request, make_situation
 from tests.test_plan import EDITED, ONE, World, outcome
@@ -466,6 +467,11 @@ def test_who_overrode_which_freeze_stays_known(project: Project) -> None:
     project.run("publish", "--ignore-freeze", GITHUB_ACTOR="bob")
     assert len(told()) == 1, "the reformatted file is known again by now"
     assert project.run("verify").returncode == 0
+
+
+def test_who_runs_it_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTOR", "ada\n::error::x" + "y" * 200)
+    assert operator() == ("ada::error::x" + "y" * 200)[:100]
 
 
 def test_a_pass_that_meets_no_freeze_leaves_no_trace_of_one(tmp_path: Path) -> None:

@@ -69,11 +69,13 @@ def operator() -> str:
 
     known = (os.environ.get(name) for name in _OPERATORS)
     try:
-        return next(filter(None, known), None) or getuser()
+        name = next(filter(None, known), None) or getuser()
     except (KeyError, OSError):  # a container may have a user without a name
-        return f"user {os.getuid()}"
+        name = f"user {os.getuid()}"
+    return "".join(filter(str.isprintable, name))[:_LONGEST_NAME]
 
 
+_LONGEST_NAME = 100
 _OPERATORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID")
 
 
