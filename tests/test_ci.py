@@ -352,6 +352,24 @@ def test_gitlab_publishes_what_is_merged_and_finds_a_status_file_edited_by_hand(
     assert json.loads((job.root / "verify.json").read_text())["summary"]["errors"] == 1
 
 
+def test_the_shell_recipe_goes_on_where_it_was_killed_and_touches_nothing_else(
+    project: Project, tmp_path: Path
+) -> None:
+    project.add(range(1))
+    folder = tmp_path / "clone"
+    (folder / ".git").mkdir(parents=True)  # as far as a clone came
+    script = f"{ci.SCRIPTS[1]} '{project.root}' '{folder}'"
+    done = ci.run_step(project, script, FRANC_WRITE_BACK="files")
+    assert done.returncode == 0, done.stderr
+    assert "1 published" in done.stderr
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "requests").write_text("mine")
+    done = ci.run_step(project, f"{ci.SCRIPTS[1]} '{project.root}' '{other}'")
+    assert done.returncode == 2
+    assert (other / "requests").read_text() == "mine"
+
+
 def test_the_shell_recipe_tells_how_it_is_used(project: Project) -> None:
     done = ci.run_step(project, str(ci.SCRIPTS[1]))
     assert done.returncode == 2
