@@ -110,13 +110,13 @@ def open_pass(
             signatures=open_signature_check(settings, choices),
             offline=choices.offline,
             expectation=expectation,
-            freeze=_calendar(settings, choices),
+            freeze=calendar(settings, choices),
             finished=_finished(settings) if choices.offline else lambda _: False,
             witness=open_witness(settings, choices),
         )
 
 
-def _calendar(settings: Settings, choices: Choices) -> Calendar:
+def calendar(settings: Settings, choices: Choices) -> Calendar:
     """Give the freezes; those that are overridden are known nevertheless, and by whom."""
     from franc_gitops.settings.sources import operator
 

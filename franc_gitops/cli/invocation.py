@@ -78,8 +78,10 @@ class Invocation:
 
         return not no_color()
 
-    def settings(self, *, with_kafka: bool = True, offline: bool = False) -> Settings:
-        """Load the settings around the current folder; their warnings are said."""
+    def settings(
+        self, *, with_kafka: bool = True, offline: bool = False, quiet: bool = False
+    ) -> Settings:
+        """Load the settings around the current folder; their warnings are said, unless `quiet`."""
         from pathlib import Path
 
         from franc_gitops.settings import load_settings
@@ -91,7 +93,7 @@ class Invocation:
             with_kafka=with_kafka,
             offline=offline,
         )
-        for warning in loaded.warnings:
+        for warning in () if quiet else loaded.warnings:
             self.warn(warning)
         return loaded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,12 +91,12 @@ def watch(
             invocation.overrides.append(f"{key}={value}")
     settings, seconds = invocation.settings(), _seconds(grace)
     choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger, local=local)
-    stop = Stop(Wakeups())
+    stop, reread = Stop(Wakeups()), partial(invocation.settings, quiet=True)
     with ExitStack() as stack:
         if not once:
             stack.enter_context(handled(stop, seconds))
         narrator = stack.enter_context(open_narrator(invocation))
-        daemon = stack.enter_context(open_daemon(settings, choices, narrator, stop))
+        daemon = stack.enter_context(open_daemon(settings, choices, narrator, stop, reread))
         if once:
             return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)
         stack.enter_context(_http(daemon, settings, narrator))

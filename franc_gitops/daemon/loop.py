@@ -87,6 +87,7 @@ class Loop:
                     self._turn()
                 self._hear(min(self._agenda.wait_seconds(), self._looks_in()))
                 self._make_sure_to_lead()
+                self._look_for_freezes()
             self._drain()
         except GraceOver:
             self.say_what_is_left(self._turns.find_unsent())
@@ -274,6 +275,18 @@ class Loop:
             self._board.role(role)
             self._narrator.role(role)
 
+    def _look_for_freezes(self) -> None:
+        """Make a turn over everything once freezes have changed; it says what is wrong there."""
+        if self._agenda.is_paused():
+            return
+        try:
+            if not self._turns.renew():
+                return
+            self._narrator.tell("the settings have changed: freezes are read again, nothing else")
+        except FrancError:
+            pass  # the turn meets the same, and says it
+        self._agenda.add(Wake.everything("settings"))
+
     # --- the end ------------------------------------------------------------------------------
 
     def _drain(self) -> None:
@@ -301,5 +314,6 @@ def trigger_of(wake: Wake) -> str:
 _BY_WEIGHT = (
     *("start", "signal", "takeover", "push hook", "commit", "save"),
     "replacement",
+    "settings",
     *("due", "publication", "ledger", "retry", "timer"),
 )

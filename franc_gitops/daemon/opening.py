@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.clock import SystemClock
 from franc_gitops.daemon.board import Board, Role
 from franc_gitops.daemon.choosing import Watching, describe
+from franc_gitops.daemon.freezes import Freezes
 from franc_gitops.daemon.loop import Loop, Tempo
 from franc_gitops.daemon.polling import FolderPolling, RefsPolling
 from franc_gitops.daemon.remote_polling import RemotePolling
@@ -21,12 +22,13 @@ from franc_gitops.daemon.wakeups import Wakeups
 from franc_gitops.daemon.watching import Bell, FolderWatch, RefsWatch
 from franc_gitops.errors import SettingsError, Stopped
 from franc_gitops.pipeline.guard import Guard
-from franc_gitops.wiring import open_followed, open_pass, read_pins
+from franc_gitops.wiring import calendar, open_followed, open_pass, read_pins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from franc_gitops.daemon.narrator import Narrator
+    from franc_gitops.freeze import Calendar
     from franc_gitops.pipeline.part import PartialRepository
     from franc_gitops.settings import Settings
     from franc_gitops.wiring import Choices, Followed
@@ -62,10 +64,15 @@ class Daemon:
 
 @contextmanager
 def open_daemon(
-    settings: Settings, choices: Choices, narrator: Narrator, stop: Stop | None = None
+    settings: Settings,
+    choices: Choices,
+    narrator: Narrator,
+    stop: Stop | None = None,
+    reread: Callable[[], Settings] | None = None,
 ) -> Iterator[Daemon]:
     """Open everything, give the daemon, and close everything in the end.
 
+    `reread` gives the settings as they are now, of which the freezes are taken over.
     `stop` may have been asked for already: then the loop ends as soon as it begins.
     """
     clock = SystemClock()
@@ -85,6 +92,9 @@ def open_daemon(
             remote = RemotePolling(mirror, wakeups, board, narrator, settings.poll)
             stack.callback(remote.close)
         turns = Turns(turn, source, partial(_read_guard, settings, choices))
+        if reread is not None:
+            read = partial(_read_calendar, reread, choices)
+            turns.freezes = Freezes(settings.root, read).changed
         watching = _open_watching(settings, repository, Bell(wakeups, board, narrator), narrator)
         stack.callback(watching.close)
         patience = max(0.0, settings.poll - _COVERED_SECONDS) if remote else 0.0
@@ -97,6 +107,11 @@ def open_daemon(
 def _read_guard(settings: Settings, choices: Choices, commit: str) -> Guard:
     """Give what guards against another ledger than the one that is pinned now."""
     return Guard(read_pins(settings, commit, choices.variables), accept=choices.accept_ledger)
+
+
+def _read_calendar(reread: Callable[[], Settings], choices: Choices) -> Calendar:
+    """Give the freezes as they are now."""
+    return calendar(reread(), choices)
 
 
 def _open_followed(settings: Settings, choices: Choices, narrator: Narrator) -> Followed:

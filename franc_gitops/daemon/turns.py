@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from franc_gitops.daemon.sources import Source
+    from franc_gitops.freeze import Calendar
     from franc_gitops.ledger import Ledger
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
@@ -65,6 +66,8 @@ class Turns:
         """Files to look at again soon: they were being written."""
         self.due: datetime | None = None
         """When the next request that waits for its time becomes due."""
+        self.freezes: Callable[[], Calendar | None] = lambda: None
+        """Gives the freezes if they are others than before; raises SettingsError."""
         turn.rests = False
         turn.publisher.keep = True
         turn.publisher.patience = 0.0  # the loop waits, not the publisher
@@ -86,7 +89,16 @@ class Turns:
         finally:
             self._source.rest()
 
+    def renew(self) -> bool:
+        """Take over freezes that were declared or lifted; tell whether there are any."""
+        calendar = self.freezes()
+        if calendar is None:
+            return False
+        self._pass.freeze, self._known = calendar, None
+        return True
+
     def _take(self, wake: Wake) -> Outcome | None:
+        self.renew()
         if self.is_due:
             wake |= Wake(frozenset(["due"]), self._scheduled())
             self.due = None

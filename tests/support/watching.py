@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from franc_gitops.daemon.opening import Daemon, open_daemon
@@ -137,9 +138,9 @@ def watching(
     **flags: str,
 ) -> Iterator[Running]:
     """Run a daemon for a folder; `flags` are settings."""
-    settings = load_settings(root, flags, is_tracked=lambda _: False, environ=environ or {})
+    read = partial(load_settings, root, flags, is_tracked=lambda _: False, environ=environ or {})
     said, errors = Said(), list[BaseException]()
-    with open_daemon(settings, choices or Choices(), said) as daemon:
+    with open_daemon(read(), choices or Choices(), said, reread=read) as daemon:
 
         def run() -> None:
             try:
