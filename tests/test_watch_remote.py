@@ -13,6 +13,7 @@ from bench.corpus import request_text
 from franc_gitops.clock import SystemClock
 from franc_gitops.daemon.board import Stage
 from franc_gitops.daemon.site import reader
+from franc_gitops.errors import RepositoryError
 from franc_gitops.model import SourceFile
 from franc_gitops.repositories.git.following import FollowedGit
 from franc_gitops.repositories.git.mirror import Mirror
@@ -259,6 +260,18 @@ def test_a_remote_that_hangs_keeps_nobody_from_stopping(world: World) -> None:
         running.wait_until(lambda: sleeping("4242"), "the remote to be asked")
         running.stop()
     wait_for(lambda: not sleeping("4242"), what="git to be ended", seconds=10)
+
+
+def test_a_fetch_that_is_ended_takes_nothing_away(world: World) -> None:
+    mirror = Mirror(world.served.root, world.store, "origin", "main", SystemClock())
+    commit = world.push(1)
+    mirror.poll()
+    world.push(2)
+    mirror._writer.give_up()  # noqa: SLF001  - as `stop` does in the middle of a fetch
+    with pytest.raises(RepositoryError):
+        mirror.poll()
+    assert mirror.tip == commit
+    assert commit in Clone(world.store).git("for-each-ref")
 
 
 def sleeping(seconds: str) -> bool:

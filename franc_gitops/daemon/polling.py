@@ -30,10 +30,9 @@ _SHARE = 50
 class Ticker:
     """Calls something every so many seconds, on a thread of its own."""
 
-    def __init__(self, act: Callable[[], float], pause: float = 0.0) -> None:
-        """Begin after a pause; `act` gives the seconds until it is to be called again."""
+    def __init__(self, act: Callable[[], float]) -> None:
+        """Begin; `act` gives the seconds until it is to be called again."""
         self._act = act
-        self._pause = pause
         self._ended = False
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="polling", daemon=True)
@@ -50,7 +49,7 @@ class Ticker:
         self._thread.join(_PATIENCE)
 
     def _run(self) -> None:
-        pause = self._pause
+        pause = 0.0
         while not self._ended:
             if self._hurry.wait(pause):
                 self._hurry.clear()

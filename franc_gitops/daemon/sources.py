@@ -111,6 +111,7 @@ class GitSource:
         self._remote = remote
         self._warn = warn
         self._chosen: tuple[str, str, str] = ("", "", "")
+        self._has_head = False
 
     def look(self, since: str) -> Look:
         """Find the newest commit, and what changed since the one that was looked at last."""
@@ -129,9 +130,10 @@ class GitSource:
         try:
             head = self.repository.head()
         except RepositoryError:  # a clone that was made before the first push has no commit
-            if not tip:
+            if not tip or self._has_head:
                 raise
             return tip
+        self._has_head = True
         if not tip or tip == head:
             return head
         if self._chosen[:2] != (head, tip):

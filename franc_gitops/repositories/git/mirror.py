@@ -211,11 +211,14 @@ class Mirror:
         return Path(objects), Path(shallow), kind
 
     def _is_whole(self) -> bool:
-        """Tell whether everything is there that the clone's own references do not lead to."""
+        """Tell whether everything is there that the clone's own references do not lead to.
+
+        A git that was killed tells nothing, and is no reason to throw anything away.
+        """
         if not self.tip:
-            return self._own.attempt("rev-parse", "--git-dir").code == 0
+            return self._own.attempt("rev-parse", "--git-dir").code <= 0
         walk = ("rev-list", "--objects", "--exclude-promisor-objects", "--quiet", self.tip)
-        return self._writer.attempt(*walk, "--not", "--all").code == 0
+        return self._writer.attempt(*walk, "--not", "--all").code <= 0
 
     def _throw_away(self) -> None:
         self._is_at_hand = False
