@@ -191,8 +191,8 @@ def _watch(
             stderr=out,
         )
     try:
-        leads = '"role": "leader"'
-        wait_for(lambda: leads in log.read_text(), what="the daemon to lead", seconds=600)
+        has_begun = '"event": "role"'
+        wait_for(lambda: has_begun in log.read_text(), what="the first turn", seconds=600)
         yield process
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()[-2000:]

@@ -143,7 +143,7 @@ def test_a_line_for_each_request_that_changed_and_one_that_says_how_it_stands(
 
 def test_ctrl_c_leaves_the_terminal_as_it_was(project: Project) -> None:
     with watching_on_terminal(project) as shown:
-        shown.wait_for("leader")
+        shown.wait_for("candidate")
         hidden = shown.sent.rfind("\x1b[?25l")
         assert shown.sent.rfind("\x1b[?25h") > hidden, "the cursor is hidden: a kill leaves it so"
         shown.type(b"\x03")
