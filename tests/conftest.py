@@ -1,4 +1,7 @@
-"""The brokers that tests share, each started by the first test that asks for it."""
+"""The brokers that tests share, each started by the first test that asks for it.
+
+And what holds for every property: no deadline per example, as the machine may be busy.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support import broker as brokers
 from tests.support.broker import Broker, start_broker
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

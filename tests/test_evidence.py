@@ -12,7 +12,7 @@ import cmarkgfm
 import lxml.html
 import pytest
 from cmarkgfm.cmark import Options
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.corpus import request_text
@@ -278,7 +278,6 @@ def bundles(draw: st.DrawFn) -> Evidence:
     return Evidence(odd[11], odd[12], (request,))
 
 
-@settings(deadline=None)
 @given(bundles())
 def test_nothing_in_a_bundle_becomes_markup(found: Evidence) -> None:
     text = "".join(renderer("evidence", "markdown")([found], Look()))
@@ -287,7 +286,6 @@ def test_nothing_in_a_bundle_becomes_markup(found: Evidence) -> None:
     assert not page.xpath("//*[@href or @src or @onclick]")
 
 
-@settings(deadline=None)
 @given(bundles())
 def test_a_bundle_is_json_whatever_is_in_it(found: Evidence) -> None:
     (data,) = json.loads("".join(renderer("evidence", "json")([found], Look())))

@@ -63,9 +63,7 @@ PROBLEMS = st.lists(
     ),
     max_size=14,
 )
-a_few = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+a_few = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], database=None)
 
 
 def show(output: str, problems: Sequence[Problem], files: int = 1, **look: object) -> str:

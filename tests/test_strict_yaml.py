@@ -346,19 +346,19 @@ def test_both_readers_accept_the_same_near_the_short_way(text: str) -> None:
 
 
 @given(st.lists(PIECES, max_size=24).map("".join))
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 def test_both_readers_accept_the_same_text(text: str) -> None:
     check_readers_agree(text.encode())
 
 
 @given(st.lists(PLAIN_LINES, max_size=9).map("\n".join))
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 def test_both_readers_accept_the_same_plain_lines(text: str) -> None:
     check_readers_agree(text.encode())
 
 
 @given(st.binary(max_size=64))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_both_readers_accept_the_same_bytes(data: bytes) -> None:
     check_readers_agree(data)
 
@@ -374,7 +374,7 @@ def test_both_readers_accept_the_same_bytes(data: bytes) -> None:
         faults=st.integers(1, 3),
     ),
 )
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_both_readers_keep_the_same_limits(text: str, limits: Limits) -> None:
     check_readers_agree(text.encode(), limits)
 
@@ -415,13 +415,13 @@ def read_with_library(text: str) -> object:
 
 
 @given(st.dictionaries(CLEAN.filter(bool), TREE, max_size=4))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_dump_is_read_back_by_the_library_as_it_was(value: dict[str, Value]) -> None:
     assert read_with_library(dump(value)) == value
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "no", "10"]), TREE, max_size=4))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_dump_is_strict_yaml(value: dict[str, Value]) -> None:
     examination = examine(dump(value).encode())
     assert {fault.code for fault in examination.faults} <= {"FRN109", "FRN112", "FRN113", "FRN105"}
@@ -430,7 +430,6 @@ def test_a_dump_is_strict_yaml(value: dict[str, Value]) -> None:
 
 
 @given(TEXT)
-@settings(deadline=None)
 def test_a_scalar_hides_nothing(text: str) -> None:
     for block in (True, False):
         written = scalar(text, block=block)
