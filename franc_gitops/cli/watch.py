@@ -78,6 +78,7 @@ def watch(
     """
     from franc_gitops.cli.narration import open_narrator
     from franc_gitops.cli.outcome import code_of_report
+    from franc_gitops.daemon.memory import limit_heaps
     from franc_gitops.daemon.notify import notifying
     from franc_gitops.daemon.opening import open_daemon
     from franc_gitops.daemon.signals import Stop, handled
@@ -85,6 +86,7 @@ def watch(
     from franc_gitops.settings.sources import find_supervisor
     from franc_gitops.wiring import Choices
 
+    limit_heaps()
     invocation = context.obj
     for key, value in (("interval", interval), ("poll", poll), ("http", http)):
         if value is not None:
