@@ -191,20 +191,22 @@ def test_what_nobody_may_read_is_healed_by_its_permissions(running: Running, fol
     running.wait_for_published(1)
 
 
-def test_a_checkout_of_many_changes_under_the_daemon(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [300, pytest.param(5_000, marks=pytest.mark.proof)])
+def test_a_checkout_of_many_changes_under_the_daemon(tmp_path: Path, changes: int) -> None:
+    everything = 20 + changes
     project = new_project(tmp_path / "work")
     project.add(range(20))
     project.clone.git("switch", "-q", "-c", "other")
-    project.add(range(20, 320))
+    project.add(range(20, everything))
     project.clone.git("switch", "-q", "main")
     with watching(project.root, choices=Choices(worktree=True)) as running:
         running.wait_for_published(20)
         project.clone.git("switch", "-q", "other")
-        running.wait_for_published(320)
+        running.wait_for_published(everything)
         project.clone.git("switch", "-q", "main")
         project.clone.git("switch", "-q", "other")
         running.look_at_everything()
-    assert len(running.published) == len(set(running.published)) == 320
+    assert len(running.published) == len(set(running.published)) == everything
     assert not any(p.is_error for report in running.said.reports for p in report.plan.problems)
 
 
