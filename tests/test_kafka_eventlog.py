@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import TopicPartition, murmur2
@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition, murmur2
 from franc_gitops.errors import EventLogRefused, EventLogUnreachable, GuardRefused, OutcomeUnknown
 from franc_gitops.eventlogs.kafka import KafkaEventLog, clients, lookup, scan, transaction
 from franc_gitops.eventlogs.kafka.admin import Admin
+from franc_gitops.eventlogs.kafka.causes import Trouble
 from franc_gitops.eventlogs.kafka.survey import survey
 from franc_gitops.eventlogs.kafka.topics import KafkaTopics, TopicState, TopicWishes
 from franc_gitops.ledger import LedgerEntry, SentEvent
@@ -67,6 +68,21 @@ def test_it_names_cluster_ledger_and_limits(kafka: Broker, log: KafkaEventLog) -
     assert identity.compacted
     assert identity.max_record_bytes[log.names.ledger] == 1_048_588
     assert set(identity.max_record_bytes) == set(log.names.all)
+
+
+@pytest.mark.parametrize("name", ["UNKNOWN_TOPIC_OR_PART", "NOT_CONTROLLER"])
+def test_a_broker_that_does_not_know_the_settings_yet_is_asked_again(
+    log: KafkaEventLog, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """No human is told of an ACL because a broker has only just started; one cannot be had so."""
+    ask, ledger = log.admin.ask, log.names.ledger
+
+    def without_settings(request: Any) -> dict[Any, Any]:
+        return {**ask(request), ("config", ledger): Trouble(name, "not yet")}
+
+    monkeypatch.setattr(log.admin, "ask", without_settings)
+    with pytest.raises(EventLogUnreachable, match=r"settings of topic .*ledger yet: .*not yet"):
+        log.identify()
 
 
 def test_a_ledger_that_was_created_again_has_another_topic_id(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from franc_gitops.eventlogs.kafka.causes import Trouble
+from franc_gitops.eventlogs.kafka.causes import Cause, Trouble, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,10 +55,30 @@ def survey(admin: Admin, names: Iterable[str]) -> Survey:
     wanted = list(names)
     cluster = admin.find_cluster(wanted[0] if wanted else "")
     answers = admin.ask(lambda client, seconds: _questions(client, wanted, seconds))
+    for name in wanted:
+        _refuse_half_answer(admin, name, answers["topic", name], answers["config", name])
     topics = {
         name: _topic(name, answers["topic", name], answers["config", name]) for name in wanted
     }
     return Survey(cluster.cluster_id, cluster.brokers, topics)
+
+
+def _refuse_half_answer(
+    admin: Admin,
+    name: str,
+    described: Any,  # noqa: ANN401  - librdkafka's answers
+    config: Any,  # noqa: ANN401
+) -> None:
+    """Ask for patience with a broker that knows a topic and not its settings.
+
+    One that has only just started does so, for a moment: no ACL is missing, and nothing else
+    that a human could change. Raises EventLogUnreachable.
+    """
+    if not isinstance(config, Trouble) or isinstance(described, Trouble):
+        return
+    if config.cause not in {Cause.AUTHORIZATION, Cause.REFUSED}:
+        text = f"it does not know the settings of topic {name} yet: {config.text}"
+        raise unreachable(admin.connection, text)
 
 
 def _questions(
