@@ -346,13 +346,13 @@ def test_both_readers_accept_the_same_near_the_short_way(text: str) -> None:
 
 
 @given(st.lists(PIECES, max_size=24).map("".join))
-@settings(max_examples=1500)
+@settings(max_examples=600)
 def test_both_readers_accept_the_same_text(text: str) -> None:
     check_readers_agree(text.encode())
 
 
 @given(st.lists(PLAIN_LINES, max_size=9).map("\n".join))
-@settings(max_examples=1500)
+@settings(max_examples=600)
 def test_both_readers_accept_the_same_plain_lines(text: str) -> None:
     check_readers_agree(text.encode())
 

@@ -26,7 +26,7 @@ app = verb()
 @app.command(
     epilog=epilog(
         {
-            "watch": "publish what is committed and pushed, until SIGTERM or Ctrl-C",
+            "watch": "publish what is committed and pushed, until told to end",
             "watch --local": "follow this clone alone, and do not ask its remote",
             "watch --worktree": "follow saves in the folder instead of commits",
             "watch --http 0.0.0.0:8080": "answer HTTP on every address: dashboard, health, metrics",

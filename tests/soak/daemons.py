@@ -29,8 +29,7 @@ END_SECONDS = 10.0
 """What `docker stop` waits for."""
 
 EARLY = 128 + signal.SIGTERM
-EARLY_SECONDS = 3.0
-"""A process that is ended before it has begun to work may end as any program does."""
+"""A process that is ended before it has said a word may end as any program does."""
 
 WARM_SECONDS = 60.0
 """So long a daemon's memory may grow after its start: caches and buffers fill."""
@@ -79,7 +78,7 @@ class Daemon:
         self.port = free_port()
         self._lock = RLock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._began = 0.0
+        self._began, self._silence = 0.0, 0
         self._is_frozen = False
 
     # --- life ---------------------------------------------------------------------------------
@@ -98,6 +97,7 @@ class Daemon:
         )
         variables = {**self.environ, **(self.clock.variables if self.clock else {})}
         with self._lock, self.log.open("ab") as log:
+            self._silence = self.log.stat().st_size
             self._process = subprocess.Popen(
                 [*command, "--http", f"127.0.0.1:{self.port}", *self.options],
                 cwd=self.root,
@@ -132,7 +132,7 @@ class Daemon:
                 process.send_signal(signal.SIGABRT)  # so that it says in its log where it hangs
             else:
                 took = monotonic() - began
-                is_early = code == EARLY and began - self._began < EARLY_SECONDS
+                is_early = code == EARLY and self.log.stat().st_size == self._silence
                 if (code and not is_early) or took > END_SECONDS:
                     self.complain(f"{self.name} ended with {code}, {took:.1f} s after SIGTERM")
             self._gone()
