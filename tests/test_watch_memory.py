@@ -1,12 +1,21 @@
-"""Where the C library keeps what the threads of a daemon ask for."""
+"""A daemon's memory: few heaps for its threads, and nothing left of a turn over all files."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
+from typing import TYPE_CHECKING
 
 import pytest
+
+from bench.corpus import request_text
+from tests.support.watching import watching
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _THREADS = """
 import ctypes, sys, threading
@@ -37,3 +46,27 @@ def heaps(how: str) -> int:
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not glibc")
 def test_threads_share_two_heaps() -> None:
     assert heaps("limited") <= 2 < heaps("as it is")
+
+
+class Large:
+    """Refers to itself, as a plan does that an error on its way up has seen."""
+
+    def __init__(self) -> None:
+        self.self = self
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_turn_over_all_files_leaves_nothing_behind(tmp_path: Path, fails: bool) -> None:
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests/1.yaml").write_text(request_text(1))
+    gc.disable()
+    try:
+        with watching(tmp_path, {"FRANC_HTTP": "off"}) as running:
+            running.wait_for_published(1)
+            if fails:
+                (tmp_path / "requests").rename(tmp_path / "elsewhere")
+            left = weakref.ref(Large())
+            running.daemon.stop.wakeups.wake("signal")
+            running.wait_until(lambda: left() is None, "it to be freed")
+    finally:
+        gc.enable()

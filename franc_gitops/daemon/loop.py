@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.clock import Deadline
 from franc_gitops.daemon.agenda import BEAT_SECONDS, Agenda
 from franc_gitops.daemon.backoff import Backoff
+from franc_gitops.daemon.memory import give_back
 from franc_gitops.daemon.model import Count, Role, Stage
 from franc_gitops.daemon.outcome import stage_of
 from franc_gitops.daemon.signals import GraceOver
@@ -163,6 +164,9 @@ class Loop:
         if self._standby is not None:
             self._standby.looked()
         self._plan_next(wake, outcome, failure)
+        if failure is not None or (outcome is not None and outcome.paths is None):
+            del outcome, error, failure
+            give_back()
 
     def _attempt(self, wake: Wake, *, publishes: bool) -> tuple[Outcome | None, FrancError | None]:
         """Make a turn, and turn whatever ends it early into an error that people understand."""
