@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CODE := franc_gitops tests $(wildcard bench scripts)
 ARGS ?=
-# More than processors: a test mostly waits, for a broker, for git, for a process.
-WORKERS ?= 4
+# More than two processors: many tests wait, for a broker, for git, for a process.
+WORKERS ?= 3
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -305,6 +305,7 @@ def test_a_user_may_do_what_was_granted_and_nothing_else(
 # ---------------------------------------------------------------- several nodes
 
 
+@pytest.mark.proof
 def test_a_cluster_goes_on_without_the_leader(topics_prefix: str) -> None:
     with start_cluster() as cluster:
         create_topics(cluster.bootstrap, [topics_prefix], replication=3)

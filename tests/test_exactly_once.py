@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.actions import Action, Plan, Situation
     from franc_gitops.pipeline.deliver import Delivery
 
-SEEDS = range(800)
-MORE_SEEDS = range(800, 8000)
+SEEDS = range(500)
+MORE_SEEDS = range(500, 8000)
 REPLAY_SEEDS = range(200)
 BROKEN_SEEDS = range(6000)
 KEPT_SEEDS = range(200)

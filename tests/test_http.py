@@ -354,6 +354,7 @@ def test_what_fails_in_a_page_is_told(
 ) -> None:
     monkeypatch.setattr(station.board, "figures", lambda: 1 / 0)
     assert ask(open_door, "/metrics").status == 500
+    wait_for(lambda: station.told, what="it to be told", seconds=30)
     assert "please report it: ZeroDivisionError" in station.told[0]
 
 

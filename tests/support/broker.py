@@ -63,8 +63,12 @@ STARTED = b"Kafka Server started"
 # Below the ports that systems lend to outgoing connections: none of those can take the port of a
 # broker that is down, nor can a client that reconnects to it end up connected to itself.
 PORTS = range(15000, 32000)
+_SHARE = 1000
+"""Ports of each process that runs tests beside others: none takes what another has chosen."""
 PLAIN_PROTOCOLS = {"PLAINTEXT": "PLAINTEXT"}
 SECURE_PROTOCOLS = {"PLAINTEXT": "PLAINTEXT", "SASL_SSL": "SASL_SSL", "SSL": "SSL"}
+
+_given: set[int] = set()
 
 running: weakref.WeakSet[Broker] = weakref.WeakSet()
 """Every broker of this process, for whoever wants to show their logs."""
@@ -75,10 +79,14 @@ class BrokerFailedError(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    for port in random.sample(PORTS, 100):
+    """A loopback port that nobody listens on and that was not given before."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = PORTS.start + worker * _SHARE % len(PORTS)
+    mine = [port for port in range(first, first + _SHARE) if port not in _given]
+    for port in random.sample(mine, min(100, len(mine))):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
+            _given.add(port)
             return port
     message = f"no free port from {PORTS.start} to {PORTS.stop}"
     raise BrokerFailedError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,10 +79,19 @@ class Clone:
         """Write files, commit all there is but the embedded log, and give the commit's id."""
         for path, content in (files or {}).items():
             self.write(path, content)
-        self.git("add", "--all", "--force", "--", ".", ":(exclude).franc")
+        self._add()
         options = ("--allow-empty", "--quiet", "-m", message)
         self.git("commit", *options, stdin=None, **self.next_date(seconds))
         return self.head
+
+    def _add(self) -> None:
+        """Add all there is; once more where a daemon replaces a status file at that moment."""
+        arguments = ("add", "--all", "--force", "--", ".", ":(exclude).franc")
+        for _ in range(5):
+            with suppress(AssertionError):
+                self.git(*arguments)
+                return
+        self.git(*arguments)
 
     def merge(self, *branches: str, message: str = "Merge") -> str:
         """Merge branches into the current one, always with a merge commit; give its id."""
