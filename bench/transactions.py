@@ -22,7 +22,7 @@ from franc_gitops.wiring import Choices, open_pass
 from tests.support.kafka_log import connection_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bench.setting import Setting
@@ -123,8 +123,9 @@ class _TimedSession:
     def target(self) -> Target:
         return self.session.target()
 
-    def commit(self, events: Sequence[Event], recorder: Recorder) -> Committed:
+    def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         kept: list[tuple[str, str, bytes]] = []
+        sent = list(events)
 
         def record(positions: Sequence[Position]) -> Iterator[tuple[str, str, bytes]]:
             for made in recorder(positions):
@@ -133,9 +134,9 @@ class _TimedSession:
 
         gc.collect()
         began = monotonic()
-        committed = self.session.commit(events, record)
+        committed = self.session.commit(sent, record)
         self.log.seconds += monotonic() - began
-        self.log.commits.append((events, kept))
+        self.log.commits.append((sent, kept))
         return committed
 
     def close(self) -> None:
@@ -158,5 +159,5 @@ def _publish(log: _TimedLog, plan: Plan) -> None:
         raise AssertionError("nobody else writes to this ledger")
 
     publisher = Publisher(log, SystemClock())  # type: ignore[arg-type]
-    publisher.publish(plan, refuse)
+    publisher.publish(replace(plan, known=publisher.ledger.state), refuse)
     publisher.close()
