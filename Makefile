@@ -24,7 +24,7 @@ demo-kafka: kafka ## the same on a real Apache Kafka that is started for it, rea
 	@bash scripts/demo --kafka
 
 test: $(VENV)/.test kafka signing browser operations ## every test, on real brokers (ARGS='-k word' narrows it down)
-	@python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet $(ARGS)
+	@sh scripts/test --numprocesses=$(WORKERS) --dist=worksteal --quiet $(ARGS)
 
 coverage: $(VENV)/.test kafka signing browser operations ## the same, and which branches no test runs in its own process
 	@python -m pytest --cov --cov-report=term $(ARGS)

@@ -43,10 +43,22 @@ def topics_prefix(request: pytest.FixtureRequest) -> str:
     return f"{name[:40]}-{uuid.uuid4().hex[:8]}"
 
 
+_log_sizes = pytest.StashKey[dict[Broker, int]]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note how long the brokers' logs are, to show of a failed test what came after that."""
+    item.stash[_log_sizes] = {broker: broker.log_size() for broker in brokers.running}
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failed test what the brokers logged last."""
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what the brokers logged last while it ran."""
     report = yield
     if report.failed:
-        report.sections += [(f"log of {broker}", broker.log_tail()) for broker in brokers.running]
+        before = item.stash.get(_log_sizes, {})
+        logs = {broker: broker.log_tail(since=before.get(broker, 0)) for broker in brokers.running}
+        report.sections += [(f"log of {broker}", log) for broker, log in logs.items() if log]
     return report

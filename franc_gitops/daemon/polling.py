@@ -57,21 +57,11 @@ class Ticker:
                 pause = self._act()
 
 
-class FolderPolling:
-    """Wakes the loop with the paths of request files that have changed and stand still."""
+class _Polling:
+    """What both ways have in common: a thread that looks, and nothing that must be renewed."""
 
-    def __init__(
-        self, root: Path, requests_dir: str, bell: Bell, clock: Clock, every: float
-    ) -> None:
-        """Begin to look; what is there at first counts as known."""
-        self._root = str(root)
-        self._requests_dir = requests_dir
-        self._bell = bell
-        self._clock = clock
-        self._every = every
-        self._known: dict[str, int] | None = None
-        self._moving: dict[str, int | None] = {}
-        self._look_at = 0.0
+    def __init__(self) -> None:
+        """Begin to look."""
         self._ticker = Ticker(self._tick)
 
     def renew(self) -> None:
@@ -84,6 +74,28 @@ class FolderPolling:
     def close(self) -> None:
         """Stop looking."""
         self._ticker.close()
+
+    def _tick(self) -> float:
+        """Look, and give the seconds until the next time."""
+        raise NotImplementedError
+
+
+class FolderPolling(_Polling):
+    """Wakes the loop with the paths of request files that have changed and stand still."""
+
+    def __init__(
+        self, root: Path, requests_dir: str, bell: Bell, clock: Clock, every: float
+    ) -> None:
+        """Begin to look; what is there at first counts as known."""
+        self._root = str(root)
+        self._requests_dir = requests_dir
+        self._bell = bell
+        self._clock = clock
+        self._every = every
+        self._known: dict[str, int] | None = None
+        self._moving: dict[str, tuple[int | None, float]] = {}  # its state, and since when
+        self._look_at = 0.0
+        super().__init__()
 
     def _tick(self) -> float:
         """Settle what moves, look at everything when that is due; give the pause after it."""
@@ -102,19 +114,27 @@ class FolderPolling:
         known, self._known = self._known, found
         if known is None:
             return
-        changed = {path for path, sign in found.items() if known.get(path) != sign}
-        self._moving.update((path, found[path]) for path in changed)
+        now = self._clock.monotonic()
+        for path, sign in found.items():
+            if known.get(path) != sign:
+                self._moving[path] = (sign, now)
         gone = known.keys() - found.keys()
         if gone:
             self._bell.wake("save", gone)
 
     def _settle(self) -> None:
-        """Tell of the files that have not changed since they were seen to; wait for the others."""
-        now = {path: _sign(f"{self._root}/{path}") for path in self._moving}
-        still = [path for path, sign in now.items() if sign == self._moving[path]]
-        if self._known is not None:
-            self._known.update((path, sign) for path in still if (sign := now[path]) is not None)
-        self._moving = {path: sign for path, sign in now.items() if path not in set(still)}
+        """Tell of the files that have stood still for long enough; wait for the others."""
+        now, still = self._clock.monotonic(), set[str]()
+        for path, (before, since) in self._moving.items():
+            sign = _sign(f"{self._root}/{path}")
+            if sign != before:
+                self._moving[path] = (sign, now)
+            elif now - since >= SETTLE_SECONDS:
+                still.add(path)
+                if self._known is not None and sign is not None:
+                    self._known[path] = sign
+        for path in still:
+            del self._moving[path]
         if still:
             self._bell.wake("save", still)
 
@@ -135,25 +155,14 @@ class FolderPolling:
                             yield path, _state(entry.stat(follow_symlinks=False))
 
 
-class RefsPolling:
+class RefsPolling(_Polling):
     """Wakes the loop to ask where the branch is."""
 
     def __init__(self, bell: Bell, every: float) -> None:
         """Begin to wake."""
         self._bell = bell
         self._every = every
-        self._ticker = Ticker(self._tick)
-
-    def renew(self) -> None:
-        """Nothing to do."""
-
-    def has_strayed(self) -> bool:
-        """Never: it watches nothing itself."""
-        return False
-
-    def close(self) -> None:
-        """Stop waking."""
-        self._ticker.close()
+        super().__init__()
 
     def _tick(self) -> float:
         self._bell.wake("commit", ())

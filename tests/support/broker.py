@@ -267,10 +267,15 @@ class Broker:
         shutil.rmtree(self.folder, ignore_errors=True)
         running.discard(self)
 
-    def log_tail(self, lines: int = 40) -> str:
-        """The last lines that the broker logged."""
+    def log_size(self) -> int:
+        """Bytes that the broker has logged."""
+        return self.log_file.stat().st_size if self.log_file.exists() else 0
+
+    def log_tail(self, lines: int = 40, since: int = 0) -> str:
+        """The last lines that the broker logged, after its first `since` bytes."""
         with suppress(FileNotFoundError):
-            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+            log = self.log_file.read_bytes()[since:].decode(errors="replace")
+            return "\n".join(log.splitlines()[-lines:])
         return ""
 
     def __enter__(self) -> Self:
