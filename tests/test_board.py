@@ -20,7 +20,8 @@ from franc_gitops.errors import (
 )
 from franc_gitops.ledger import Ledger
 from franc_gitops.model import Phase, Written
-from tests.support.daemon import SetClock, Station
+from tests.support.clock import SetClock
+from tests.support.daemon import Station
 from tests.support.project import Project, new_project
 
 if TYPE_CHECKING:

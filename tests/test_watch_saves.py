@@ -15,6 +15,7 @@ from franc_gitops.clock import SystemClock
 from franc_gitops.model import SourceFile
 from franc_gitops.repositories.followed import FollowedFolder
 from franc_gitops.wiring import Choices
+from tests.support.clock import SetClock
 from tests.support.project import new_project
 from tests.support.watching import Running, watching
 
@@ -246,3 +247,31 @@ def test_between_two_turns_no_content_is_kept_and_what_links_lead_to_is_found(fo
     followed.close()
     blob = part.files["requests/a.yaml"]
     assert next(followed.read([SourceFile("requests/a.yaml", blob)]))[1] == linked.read_bytes()
+
+
+def test_a_file_that_was_seen_to_move_must_stand_still_whoever_asks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody can tell that it is being written, as on a network file system."""
+    monkeypatch.setattr("franc_gitops.repositories.followed.is_being_written", lambda _: None)
+    clock, path = SetClock(), "requests/a.yaml"
+    followed = FollowedFolder(folder, "requests", clock)
+
+    def is_read() -> bool:
+        part = followed.part("", [path])
+        assert part
+        assert (path in part.files) != (path in part.busy)
+        return path in part.files
+
+    (folder / path).write_text(TEXT[:40])
+    assert followed.snapshot().busy == {path}
+    assert not is_read()
+    clock.go_on(0.9)
+    (folder / path).write_text(TEXT)
+    assert not is_read()
+    clock.go_on(0.9)
+    assert not is_read()
+    clock.go_on(0.1)
+    assert is_read()
+    (folder / path).write_text(request_text(3))
+    assert is_read()  # whoever asks now was told that it stands still

@@ -67,7 +67,7 @@ class FollowedFolder(DirectoryRepository):
         """Find a few request files, whole ones only; None if one is anything but a plain file.
 
         Where nobody can tell whether a file is written, it is believed to be whole: whoever
-        asks for it has been told so.
+        asks for it has been told so. One that was seen to move must stand still nevertheless.
         """
         files: dict[str, str] = {}
         busy: set[str] = set()
@@ -76,8 +76,9 @@ class FollowedFolder(DirectoryRepository):
             self._files.pop(path, None)  # a link that it may have been
             if file is None:
                 self._rows.pop(path, None)
+                self._moving.pop(path, None)
                 continue
-            row = self._look(path, file, is_told=True) if file else None
+            row = self._look(path, file, is_told=path not in self._moving) if file else None
             if file and row is None:
                 busy.add(path)
                 row = self._rows.get(path, b"")
@@ -85,6 +86,8 @@ class FollowedFolder(DirectoryRepository):
                 return None
             if row:
                 self._rows[path] = row
+                if path not in busy:
+                    self._moving.pop(path, None)
                 files[path] = _blob(row)
         return Snapshot(commit, files, busy=frozenset(busy))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from franc_gitops.daemon.board import Board, Role
@@ -13,6 +12,7 @@ from franc_gitops.daemon.site import make_site
 from franc_gitops.errors import FrancError
 from franc_gitops.settings import load_settings
 from franc_gitops.wiring import Choices, open_pass
+from tests.support.clock import SetClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,36 +20,6 @@ if TYPE_CHECKING:
 
     from franc_gitops.pipeline.report import Report
     from tests.support.project import Project
-
-
-@dataclass
-class SetClock:
-    """A clock that stands still until a test moves it."""
-
-    time: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    elapsed: float = 0.0
-
-    def now(self) -> datetime:
-        """Give the time that was set."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """Give the seconds that were let pass."""
-        return self.elapsed
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.go_on(seconds)
-
-    def uniform(self, low: float, high: float) -> float:
-        """Give no chance."""
-        del high
-        return low
-
-    def go_on(self, seconds: float) -> None:
-        """Let both times pass."""
-        self.time += timedelta(seconds=seconds)
-        self.elapsed += seconds
 
 
 @dataclass

@@ -19,6 +19,7 @@ from franc_gitops.pipeline.turn import Pass
 from franc_gitops.pipeline.validate import FileValidator
 from franc_gitops.pipeline.writeback import FilesWriteBack
 from franc_gitops.repositories.followed import FollowedFolder
+from tests.support.clock import SetClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,27 +30,12 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-@dataclass
-class SetClock:
-    """A clock that the test sets."""
-
-    time: datetime = NOW
-
-    def now(self) -> datetime:
-        """Give the time that was set."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """Give the same in seconds."""
-        return self.time.timestamp()
+class Wakeful(SetClock):
+    """A clock by which nobody waits."""
 
     def sleep(self, seconds: float) -> None:
         """Nobody waits here."""
         raise AssertionError(seconds)
-
-    def uniform(self, low: float, high: float) -> float:
-        """Give the middle."""
-        return (low + high) / 2
 
 
 @dataclass
@@ -58,7 +44,7 @@ class World:
 
     root: Path
     is_daemon: bool
-    clock: SetClock = field(default_factory=SetClock)
+    clock: SetClock = field(default_factory=lambda: Wakeful(NOW))
     log: MemoryEventLog = field(default_factory=MemoryEventLog)
     problems: dict[str, list[str]] = field(default_factory=dict)
     wholes: int = 0
