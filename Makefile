@@ -9,6 +9,8 @@ ARGS ?=
 WORKERS ?= 3
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Tests and measurements start the command a thousand times: as compiled as an installed one is.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
