@@ -136,6 +136,11 @@ class TurnFailed(FrancError):
     retryable = True
 
 
+def bug(error: BaseException) -> str:
+    """Say of an exception that nobody expects that the program is wrong, not its user."""
+    return f"this is a bug, please report it: {type(error).__name__}: {error}"
+
+
 class OutcomeUnknown(Exception):
     """A transaction may or may not be committed: only the ledger can tell; never shown to users.
 

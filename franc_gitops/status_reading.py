@@ -6,11 +6,12 @@ import os
 import stat
 from typing import TYPE_CHECKING, Protocol
 
+from franc_gitops.repositories.names import is_status_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-_SUFFIXES = (".yaml", ".yml")
 _LARGEST = 64 << 20
 """A request file of the largest size makes a status file of some 10 MB."""
 
@@ -50,7 +51,7 @@ class WorkTreeReader:
             below = os.path.relpath(folder, self._folder)
             prefix = "" if below == "." else f"{below}/"
             for name in names:
-                if name.endswith(_SUFFIXES) and not name.startswith("."):
+                if is_status_name(name):
                     yield prefix + name
 
     def read(self, paths: Sequence[str], /) -> Iterator[bytes | None]:

@@ -24,7 +24,7 @@ from franc_gitops.daemon import answers, metrics
 from franc_gitops.daemon.access import HOOK, Access
 from franc_gitops.daemon.connections import ACCEPTED_AT_ONCE, Connection
 from franc_gitops.daemon.dashboard import Dashboard
-from franc_gitops.errors import UsageError
+from franc_gitops.errors import UsageError, bug
 from franc_gitops.settings.forms import split_address
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ class _Faults(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fault = record.exc_info[1] if record.exc_info else None
         if isinstance(fault, Exception):  # nothing else is: streams are cancelled in the end
-            what = f"{type(fault).__name__}: {fault}"
-            self._warn(f"an HTTP answer failed; this is a bug, please report it: {what}")
+            self._warn(f"an HTTP answer failed; {bug(fault)}")
 
 
 def _hear_of_faults(warn: Callable[[str], None]) -> None:

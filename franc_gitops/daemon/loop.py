@@ -19,7 +19,7 @@ from franc_gitops.daemon.outcome import stage_of
 from franc_gitops.daemon.signals import GraceOver
 from franc_gitops.daemon.standby import Standby
 from franc_gitops.daemon.wakeups import NOTHING, Wake
-from franc_gitops.errors import Exit, FencedTooLong, FrancError, OutcomeUnknown, TurnFailed
+from franc_gitops.errors import Exit, FencedTooLong, FrancError, OutcomeUnknown, TurnFailed, bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -198,9 +198,9 @@ class Loop:
             return TurnFailed(f"{error.strerror or error}{where}")
         if not self._has_passed:
             raise error
-        bug = TurnFailed(f"this is a bug, please report it: {type(error).__name__}: {error}")
-        bug.__cause__ = error
-        return bug
+        failure = TurnFailed(bug(error))
+        failure.__cause__ = error
+        return failure
 
     def _plan_next(self, wake: Wake, outcome: Outcome | None, failure: FrancError | None) -> None:
         """Note when to look at what, after a turn."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from franc_gitops.daemon.backoff import Backoff
 from franc_gitops.daemon.model import Stage
 from franc_gitops.daemon.polling import Ticker
-from franc_gitops.errors import RepositoryError
+from franc_gitops.errors import RepositoryError, bug
 
 if TYPE_CHECKING:
     from franc_gitops.daemon.board import Board
@@ -100,8 +100,7 @@ class RemotePolling:
         except RepositoryError as error:
             pause = self._fail(error)
         except Exception as error:  # noqa: BLE001  - a thread that ends would end in silence
-            what = f"this is a bug, please report it: {type(error).__name__}: {error}"
-            pause = self._fail(RepositoryError(what))
+            pause = self._fail(RepositoryError(bug(error)))
         if self._remote.tip != before or not self.has_asked:
             self.has_asked = True
             self._wakeups.wake("commit", ())

@@ -94,8 +94,6 @@ class Publisher:
         """
         if self._session is not None:
             return self.ledger
-        if self._is_torn:
-            self._begin_again()
         self._read(None)
         return self.ledger
 
@@ -107,8 +105,6 @@ class Publisher:
         that was kept does not know whether it has been fenced meanwhile, so it is given up.
         """
         self._drop_session()
-        if self._is_torn:
-            self._begin_again()
         self._read(self._open_reader().target())
         return self.ledger
 
@@ -164,8 +160,6 @@ class Publisher:
         what the dead or the broker left unfinished: fencing ends it. Raises as `publish`.
         """
         self._drop_session()
-        if self._is_torn:
-            self._begin_again()
         self._check_guard()
         try:
             self._read(self._fence().target())
@@ -276,6 +270,8 @@ class Publisher:
         self.published.update((action.request_id, action) for action in batch)
 
     def _open_reader(self) -> LedgerReader:
+        if self._is_torn:
+            self._begin_again()
         if self._reader is None:
             self._reader = self.log.reader()
         return self._reader

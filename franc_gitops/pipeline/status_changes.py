@@ -14,6 +14,7 @@ from franc_gitops.errors import WriteBackFailed
 from franc_gitops.pipeline.commit_message import change_numbers
 from franc_gitops.pipeline.project import Present
 from franc_gitops.repositories.commits import Content
+from franc_gitops.repositories.names import is_status_name
 from franc_gitops.status_blobs import StatusBlobs
 from franc_gitops.status_files import is_of
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.repositories.commits import Commits, Draft
 
-_SUFFIXES = (".yaml", ".yml")
 _BEGINNING_BYTES = 16_384
 _SHOWN_FAILURES = 10
 
@@ -155,8 +155,7 @@ class _Comparison:
                 self.changes.removed += 1
 
     def _may_be_ours(self, path: str) -> bool:
-        is_there = path in self._content.files and path.endswith(_SUFFIXES)
-        return is_there and path != pins_file.FILE_NAME
+        return path in self._content.files and is_status_name(path)
 
     def write(self, path: str, status: StatusFile) -> None:
         """Add a status file, unless the commit is known or found to have it."""

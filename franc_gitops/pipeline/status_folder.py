@@ -23,6 +23,7 @@ from franc_gitops.pipeline.replacing import (
     replace_file,
     signature,
 )
+from franc_gitops.repositories.names import is_request_name, is_status_name
 from franc_gitops.status_files import is_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from franc_gitops.repositories.checkout import Checkout
     from franc_gitops.status_index import StatusIndex
 
-_SUFFIXES = (".yaml", ".yml")
 _SHOWN_FAILURES = 10
 _BEGINNING_BYTES = 16_384
 
@@ -77,7 +77,7 @@ class StatusFolder:
                 path = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     prefixes.append(f"{path}/")
-                elif entry.name.endswith(_SUFFIXES):
+                elif is_request_name(entry.name):
                     self._meet(path, entry, keep)
                 elif entry.name.startswith(TEMPORARY):
                     self._remove_if_stale(path, entry, stale_before)
@@ -89,12 +89,12 @@ class StatusFolder:
         self.trust(checkout)
         for path in checkout.others:
             entry, name = _Entry(f"{self._folder}/{path}"), path.rpartition("/")[2]
-            if name.endswith(_SUFFIXES):
+            if is_request_name(name):
                 self._meet(path, entry, keep)
             elif name.startswith(TEMPORARY):
                 self._remove_if_stale(path, entry, stale_before)
         known = (path for path in checkout.blobs if not keep(path))
-        self._strays += (p for p in known if p.endswith(_SUFFIXES) and p != pins_file.FILE_NAME)
+        self._strays += filter(is_status_name, known)
 
     def trust(self, checkout: Checkout) -> None:
         """Take git's word for what files hold that are as they were checked out.

@@ -31,6 +31,11 @@ def is_request_name(path: str) -> bool:
     return path.endswith(REQUEST_SUFFIXES)
 
 
+def is_status_name(path: str) -> bool:
+    """Tell whether a path ends as status files do; what else is kept there begins with a dot."""
+    return is_request_name(path) and not path.rpartition("/")[2].startswith(".")
+
+
 def is_hidden(path: str) -> bool:
     """Tell whether a file, or a folder on the way to it, begins with a dot, as `**` globs do."""
     return path.startswith(".") or "/." in path

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.errors import RepositoryError
+from franc_gitops.repositories.git.ancestry import shallow_commits
 from franc_gitops.repositories.git.command import (
     NO_HOOKS,
     Git,
@@ -21,7 +22,6 @@ from franc_gitops.repositories.git.command import (
     NotARepository,
     explain,
 )
-from franc_gitops.repositories.git.shallow import shallow_commits
 from franc_gitops.repositories.names import shown
 
 if TYPE_CHECKING:

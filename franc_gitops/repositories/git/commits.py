@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.blobs import git_blob_id
 from franc_gitops.errors import RepositoryError
 from franc_gitops.repositories.commits import Content
+from franc_gitops.repositories.git.ancestry import descends
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import NO_HOOKS
 
@@ -82,7 +83,10 @@ class GitCommits:
 
     def contains(self, commit: str, other: str) -> bool:
         """Tell whether a commit has another one in its history, as far as it is at hand."""
-        return self._git.attempt("merge-base", "--is-ancestor", other, commit).code == 0
+        try:
+            return descends(self._git, commit, other)
+        except RepositoryError:
+            return False
 
     @contextmanager
     def draft(self) -> Iterator[GitDraft]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import RepositoryError
 from franc_gitops.model import Provenance, Snapshot
 from franc_gitops.repositories.git import HEAD, GitRepository
-from franc_gitops.repositories.git.command import Git, explain, seeing
+from franc_gitops.repositories.git.ancestry import descends
+from franc_gitops.repositories.git.command import Git, seeing
 from franc_gitops.repositories.names import is_hidden, is_request_name, is_safe
 from franc_gitops.repositories.places import Identity, identify
 
@@ -67,11 +68,7 @@ class FollowedGit(GitRepository):
 
     def contains(self, commit: str, other: str) -> bool:
         """Tell whether a commit, or one before it, is the other; raises RepositoryError."""
-        command = ("merge-base", "--is-ancestor", other, commit)
-        outcome = self._git.attempt(*command)
-        if outcome.code not in {0, 1}:
-            raise explain(outcome.messages, self.root, command)
-        return outcome.code == 0
+        return descends(self._git, commit, other)
 
     def tracked(self, branch: str) -> str:
         """Give where the clone last saw a remote's branch, such as `origin/main`; else nothing."""

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from franc_gitops.model import Provenance
-from franc_gitops.repositories.git.shallow import shallow_commits
+from franc_gitops.repositories.git.ancestry import shallow_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import RepositoryError
 from franc_gitops.model import Signature, Signatures, Trust
 from franc_gitops.problems import problem
+from franc_gitops.repositories.git.ancestry import shallow_commits
 from franc_gitops.repositories.git.command import Git, environment
-from franc_gitops.repositories.git.trusted_keys import Keys, TrustedKeys, cut_off
+from franc_gitops.repositories.git.trusted_keys import Keys, TrustedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -70,7 +71,7 @@ class SignatureChecker:
 
     def check(self, keys: Keys, commits: Collection[str]) -> dict[str, Signature]:
         """Tell who signed each commit; raises RepositoryError."""
-        cut = cut_off(self._git)
+        cut = shallow_commits(self._git)
         known = {commit for commit in commits if commit not in cut}
         found = {commit: Signature(Trust.UNKNOWN) for commit in commits if commit in cut}
         for file in keys.files:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from franc_gitops.errors import RepositoryError
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git
+from franc_gitops.repositories.names import is_status_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _LARGEST = 64 << 20
-_SUFFIXES = (".yaml", ".yml")
 _FEW = 50
 """Up to so many files git is asked about them alone."""
 
@@ -45,7 +45,7 @@ class CommittedReader:
         From then on nothing but what is listed is read.
         """
         self._listed = self._list(f"{self._folder}/")
-        return [path for path in self._listed if _is_named_so(path)]
+        return [path for path in self._listed if is_status_name(path)]
 
     def read(self, paths: Sequence[str]) -> Iterator[bytes | None]:
         """Yield the content of each file, in order; None for what is no file."""
@@ -71,7 +71,3 @@ class CommittedReader:
             if head.startswith("100"):
                 found[path.removeprefix(f"{self._folder}/")] = head.split(" ")[2]
         return found
-
-
-def _is_named_so(path: str) -> bool:
-    return path.endswith(_SUFFIXES) and not path.rpartition("/")[2].startswith(".")

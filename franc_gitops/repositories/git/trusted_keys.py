@@ -10,11 +10,11 @@ neither pass for the beginning of the file nor leave out a change that was signe
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.errors import RepositoryError
+from franc_gitops.repositories.git.ancestry import descends, shallow_commits
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.names import SIZE_LIMIT, shown
 
@@ -73,7 +73,7 @@ class TrustedKeys:
         """Find the newest version of the file that was signed for, change by change."""
         lines = list(self._lines(published))
         changes = [change for line in reversed(lines) for change in self._changes(line)]
-        if not changes or changes[0].commit in cut_off(self._git):
+        if not changes or changes[0].commit in shallow_commits(self._git):
             raise self._shallow()
         self._refuse_another_beginning(published, changes[0].commit)
         first, *later = self._contents(changes)
@@ -138,8 +138,8 @@ class TrustedKeys:
         added = Counter(line for line in lines if line and not line.startswith(":"))
         for line, times in added.items():
             commit, *parents = line.split()
-            if times >= max(1, len(parents)) and not self._descends(commit, beginning):
-                if commit in cut_off(self._git):
+            if times >= max(1, len(parents)) and not descends(self._git, commit, beginning):
+                if commit in shallow_commits(self._git):
                     raise self._shallow()
                 twice = f"at {beginning[:12]} and at {commit[:12]}"
                 raise _missing(f"it begins twice, {twice}", self.path, hint=_ELSEWHERE)
@@ -176,9 +176,6 @@ class TrustedKeys:
 
     # --- git ------------------------------------------------------------------------------------
 
-    def _descends(self, commit: str, ancestor: str) -> bool:
-        return not self._git.attempt("merge-base", "--is-ancestor", ancestor, commit).code
-
     def _last_change(self, commit: str) -> str:
         """Give the commit that last changed the file as a commit has it; nothing if none did."""
         return self._git.run("log", "-1", "--format=%H", commit, "--", self.path).decode().strip()
@@ -201,15 +198,6 @@ class TrustedKeys:
 
     def _shallow(self) -> RepositoryError:
         return _missing("the clone is shallow, and its history is not at hand", self.path)
-
-
-def cut_off(git: Git) -> frozenset[str]:
-    """Give the commits whose parents a shallow clone does not hold."""
-    name = git.run("rev-parse", "--git-path", "shallow").decode().strip()
-    try:
-        return frozenset(Path(git.root, name).read_text("ascii").split())
-    except FileNotFoundError:
-        return frozenset()
 
 
 _NEEDED = "see require_signed_commits in docs/provenance.md; a CI job needs the whole history"
