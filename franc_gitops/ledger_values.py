@@ -80,9 +80,11 @@ class LedgerValues:
         self._chunk_start = place
 
     def items(self, among: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
-        """Give request_ids with their values, all or those `among` some."""
-        wanted = self._places if among is None else set(among).intersection(self._places)
-        return zip(wanted, self.in_turn(wanted), strict=True)
+        """Give request_ids with their values, all or those `among` some, as they lie in the file."""
+        places: Collection[str] = self._places
+        if among is not None:
+            places = sorted(set(among).intersection(places), key=self._places.__getitem__)
+        return zip(places, self.in_turn(places), strict=True)
 
     def __iter__(self) -> Iterator[str]:
         """Give the request_ids in the order of their first records."""
