@@ -80,7 +80,7 @@ class LedgerValues:
         self._chunk_start = place
 
     def items(self, among: Collection[str] | None = None) -> Iterator[tuple[str, bytes]]:
-        """Give request_ids with their values, all or those `among` some, as they lie in the file."""
+        """Give request_ids with their values, all or those `among` some, as they lie."""
         places: Collection[str] = self._places
         if among is not None:
             places = sorted(set(among).intersection(places), key=self._places.__getitem__)
