@@ -141,6 +141,22 @@ def bug(error: BaseException) -> str:
     return f"this is a bug, please report it: {type(error).__name__}: {error}"
 
 
+def forget_frames(error: BaseException | None) -> None:
+    """Take the frames off an error that was told, and off all that it follows from.
+
+    What raises through C may keep a reference to whichever error is being handled: each error
+    that the Kafka client raises (2.16) does so for ever. Left with its frames, such an error
+    keeps what the frames knew, down to the client with its threads and connections.
+    """
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if found is not None and id(found) not in seen:
+            seen.add(id(found))
+            found.__traceback__ = None
+            waiting += [found.__cause__, found.__context__]
+
+
 class OutcomeUnknown(Exception):
     """A transaction may or may not be committed: only the ledger can tell; never shown to users.
 

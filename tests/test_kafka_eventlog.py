@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import TopicPartition, murmur2
+from confluent_kafka import Producer, TopicPartition, murmur2
 
-from franc_gitops.errors import EventLogRefused, EventLogUnreachable, GuardRefused, OutcomeUnknown
+from franc_gitops.errors import (
+    EventLogRefused,
+    EventLogUnreachable,
+    GuardRefused,
+    OutcomeUnknown,
+    forget_frames,
+)
 from franc_gitops.eventlogs.kafka import KafkaEventLog, clients, lookup, scan, transaction
 from franc_gitops.eventlogs.kafka.admin import Admin
 from franc_gitops.eventlogs.kafka.causes import Trouble
@@ -357,6 +364,26 @@ def test_a_fenced_session_cannot_commit_and_says_that_the_outcome_is_unknown(
     rival.close()
     (only,) = console_consume(kafka.bootstrap, [f"{log.names.prefix}.task.status"])
     assert only.value == make_event(log, 2).value
+
+
+def test_what_a_fenced_session_raises_keeps_no_client_once_its_frames_are_forgotten(
+    log: KafkaEventLog,
+) -> None:
+    before = count_producers()
+    session, rival = log.fence(), log.fence()
+    try:
+        session.commit([make_event(log, 1)], record_places)
+    except OutcomeUnknown as error:
+        forget_frames(error)
+    session.close()
+    rival.close()
+    del session, rival
+    assert count_producers() == before
+
+
+def count_producers() -> int:
+    gc.collect()
+    return sum(isinstance(each, Producer) for each in gc.get_objects())
 
 
 def test_a_rival_that_takes_over_in_mid_transaction_makes_it_vanish(

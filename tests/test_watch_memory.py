@@ -15,7 +15,9 @@ from bench.corpus import request_text
 from tests.support.watching import watching
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from types import TracebackType
 
 _THREADS = """
 import ctypes, sys, threading
@@ -57,16 +59,36 @@ class Large:
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_turn_over_all_files_leaves_nothing_behind(tmp_path: Path, fails: bool) -> None:
-    (tmp_path / "requests").mkdir()
-    (tmp_path / "requests/1.yaml").write_text(request_text(1))
+    begin(tmp_path, fails=fails)
     gc.disable()
     try:
         with watching(tmp_path, {"FRANC_HTTP": "off"}) as running:
             running.wait_for_published(1)
-            if fails:
-                (tmp_path / "requests").rename(tmp_path / "elsewhere")
             left = weakref.ref(Large())
             running.daemon.stop.wakeups.wake("signal")
             running.wait_until(lambda: left() is None, "it to be freed")
+            assert bool(running.said.failures) == fails
     finally:
         gc.enable()
+
+
+def test_the_error_of_a_turn_keeps_none_of_its_frames(tmp_path: Path) -> None:
+    begin(tmp_path, fails=True)
+    with watching(tmp_path, {"FRANC_HTTP": "off"}) as running:
+        running.wait_until(lambda: running.said.failures, "the turn to fail")
+        error = running.said.failures[0][0]
+        running.wait_until(lambda: not list(frames_of(error)), "its frames to be forgotten")
+
+
+def begin(folder: Path, *, fails: bool) -> None:
+    """Make a folder of requests, of which each turn fails if it is to."""
+    (folder / "requests").mkdir()
+    (folder / "requests/1.yaml").write_text(request_text(1))
+    if fails:
+        (folder / "status").write_text("in the way")
+
+
+def frames_of(error: BaseException | None) -> Iterator[TracebackType]:
+    if error is not None:
+        yield from filter(None, [error.__traceback__])
+        yield from frames_of(error.__cause__ or error.__context__)

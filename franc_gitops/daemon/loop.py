@@ -19,7 +19,15 @@ from franc_gitops.daemon.outcome import stage_of
 from franc_gitops.daemon.signals import GraceOver
 from franc_gitops.daemon.standby import Standby
 from franc_gitops.daemon.wakeups import NOTHING, Wake
-from franc_gitops.errors import Exit, FencedTooLong, FrancError, OutcomeUnknown, TurnFailed, bug
+from franc_gitops.errors import (
+    Exit,
+    FencedTooLong,
+    FrancError,
+    OutcomeUnknown,
+    TurnFailed,
+    bug,
+    forget_frames,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -165,6 +173,7 @@ class Loop:
             self._standby.looked()
         self._plan_next(wake, outcome, failure)
         if failure is not None or (outcome is not None and outcome.paths is None):
+            forget_frames(failure)
             del outcome, error, failure
             give_back()
 
@@ -191,11 +200,9 @@ class Loop:
             if not self._has_passed and error.exit_code is Exit.USAGE:
                 raise error
             return error
-        if isinstance(error, OutcomeUnknown):
-            return FencedTooLong(str(error)) if error.fenced else TurnFailed(str(error))
-        if isinstance(error, OSError):
-            where = f": {error.filename}" if error.filename else ""
-            return TurnFailed(f"{error.strerror or error}{where}")
+        if isinstance(error, OutcomeUnknown | OSError):
+            forget_frames(error)
+            return _in_our_words(error)
         if not self._has_passed:
             raise error
         failure = TurnFailed(bug(error))
@@ -260,7 +267,8 @@ class Loop:
                 self._follow()
                 self._show_role(Role.STANDBY)
                 self._agenda.add(Wake(frozenset(["ledger"])))
-        except FrancError:
+        except FrancError as error:
+            forget_frames(error)
             self._agenda.add(Wake.everything("ledger"))  # a pass finds out what is wrong, and says
         self._sure_until = self._clock.monotonic() + SURE_SECONDS
 
@@ -308,6 +316,13 @@ class Loop:
         known = [row.key for row in self._board.register.unsettled() if row.is_pending]
         names = list(dict.fromkeys([*known, *broken_off]))
         self._narrator.tell("stopped", unsent=len(names), requests=names[:_NAMED])
+
+
+def _in_our_words(error: OutcomeUnknown | OSError) -> FrancError:
+    if isinstance(error, OutcomeUnknown):
+        return FencedTooLong(str(error)) if error.fenced else TurnFailed(str(error))
+    where = f": {error.filename}" if error.filename else ""
+    return TurnFailed(f"{error.strerror or error}{where}")
 
 
 def trigger_of(wake: Wake) -> str:

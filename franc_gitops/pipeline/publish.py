@@ -23,6 +23,7 @@ from franc_gitops.errors import (
     FencedTooLong,
     OutcomeUnknown,
     PartlyPublished,
+    forget_frames,
 )
 from franc_gitops.ledger import Ledger
 from franc_gitops.pipeline.deliver import deliveries, stale_records
@@ -131,6 +132,7 @@ class Publisher:
                         self._drop_session()  # it may only have lost its connection meanwhile
                     else:
                         self._give_up_or_wait(doubt, attempt, deadline)
+                    forget_frames(doubt)
                     plan = self._plan_after(self.peek(), replan)
             is_sound = self.keep
         except EventLogUnreachable as error:

@@ -165,10 +165,10 @@ def initialise(
             return
         except KafkaException as error:
             trouble = trouble_of(error, f"transactional.id {transactional_id}", "Write")
-            listen(producer, complaints)
             hopeless = not error.args[0].retriable() and trouble.cause is not Cause.UNREACHABLE
-            if hopeless or complaints.conclusive or deadline.passed:
-                raise _why(connection, complaints, trouble) from error
+        listen(producer, complaints)
+        if hopeless or complaints.conclusive or deadline.passed:
+            raise _why(connection, complaints, trouble)
         step = next(steps, step)
 
 
@@ -190,9 +190,12 @@ def _connect(
             producer.list_topics(topic, timeout=_CONNECT_STEP)
             done += 1
         except KafkaException as error:
-            listen(producer, complaints)
-            if complaints.conclusive or deadline.passed:
-                raise _why(connection, complaints, trouble_of(error)) from error
+            trouble = trouble_of(error)
+        else:
+            continue
+        listen(producer, complaints)
+        if complaints.conclusive or deadline.passed:
+            raise _why(connection, complaints, trouble)
 
 
 def _why(connection: KafkaConnection, complaints: Complaints, trouble: Trouble) -> Exception:
