@@ -263,6 +263,7 @@ def test_a_file_that_was_seen_to_move_must_stand_still_whoever_asks(
         assert (path in part.files) != (path in part.busy)
         return path in part.files
 
+    followed.snapshot()
     (folder / path).write_text(TEXT[:40])
     assert followed.snapshot().busy == {path}
     assert not is_read()
@@ -273,5 +274,12 @@ def test_a_file_that_was_seen_to_move_must_stand_still_whoever_asks(
     assert not is_read()
     clock.go_on(0.1)
     assert is_read()
+    before = followed.part("", [path])
     (folder / path).write_text(request_text(3))
-    assert is_read()  # whoever asks now was told that it stands still
+    again = followed.part("", [path])
+    assert before
+    assert again
+    assert again.busy == {path}
+    assert again.files == before.files  # it counts as it was
+    clock.go_on(1.0)
+    assert is_read()

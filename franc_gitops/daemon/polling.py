@@ -1,8 +1,8 @@
 """Looking again and again, where no events arrive: at folders, and at what a branch points to.
 
-A file is told of once it stands still: its size and times are the same in two looks, a settle
-time apart. So a half-written file is not read, as far as that can be seen from outside. A
-look never takes more than a small share of the processor, however many files there are.
+A file is told of when it has changed, also in the middle of being written: whoever reads it
+finds that out. A look never takes more than a small share of the processor, however many files
+there are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from franc_gitops.clock import Clock
     from franc_gitops.daemon.watching import Bell
 
-SETTLE_SECONDS = 1.0
 _PATIENCE = 2.0
 _SHARE = 50
 """A look is followed by a pause of so many times its own time."""
@@ -81,7 +80,7 @@ class _Polling:
 
 
 class FolderPolling(_Polling):
-    """Wakes the loop with the paths of request files that have changed and stand still."""
+    """Wakes the loop with the paths of request files that have changed."""
 
     def __init__(
         self, root: Path, requests_dir: str, bell: Bell, clock: Clock, every: float
@@ -93,50 +92,23 @@ class FolderPolling(_Polling):
         self._clock = clock
         self._every = every
         self._known: dict[str, int] | None = None
-        self._moving: dict[str, tuple[int | None, float]] = {}  # its state, and since when
-        self._look_at = 0.0
         super().__init__()
 
     def _tick(self) -> float:
-        """Settle what moves, look at everything when that is due; give the pause after it."""
-        if self._moving:
-            self._settle()
-        now = self._clock.monotonic()
-        if now >= self._look_at:
-            self._look()
-            took = self._clock.monotonic() - now
-            self._look_at = self._clock.monotonic() + max(self._every, _SHARE * took)
-        left = max(0.0, self._look_at - self._clock.monotonic())
-        return min(left, SETTLE_SECONDS) if self._moving else left
+        """Look at everything; give the pause after it."""
+        began = self._clock.monotonic()
+        self._look()
+        return max(self._every, _SHARE * (self._clock.monotonic() - began))
 
     def _look(self) -> None:
         found = dict(self._scan())
         known, self._known = self._known, found
         if known is None:
             return
-        now = self._clock.monotonic()
-        for path, sign in found.items():
-            if known.get(path) != sign:
-                self._moving[path] = (sign, now)
-        gone = known.keys() - found.keys()
-        if gone:
-            self._bell.wake("save", gone)
-
-    def _settle(self) -> None:
-        """Tell of the files that have stood still for long enough; wait for the others."""
-        now, still = self._clock.monotonic(), set[str]()
-        for path, (before, since) in self._moving.items():
-            sign = _sign(f"{self._root}/{path}")
-            if sign != before:
-                self._moving[path] = (sign, now)
-            elif now - since >= SETTLE_SECONDS:
-                still.add(path)
-                if self._known is not None and sign is not None:
-                    self._known[path] = sign
-        for path in still:
-            del self._moving[path]
-        if still:
-            self._bell.wake("save", still)
+        changed = {path for path, state in found.items() if known.get(path) != state}
+        changed |= known.keys() - found.keys()
+        if changed:
+            self._bell.wake("save", changed)
 
     def _scan(self) -> Iterator[tuple[str, int]]:
         """Give the state of each request file, as few bytes."""
@@ -167,12 +139,6 @@ class RefsPolling(_Polling):
     def _tick(self) -> float:
         self._bell.wake("commit", ())
         return self._every
-
-
-def _sign(file: str) -> int | None:
-    with suppress(OSError):
-        return _state(os.lstat(file))
-    return None
 
 
 def _state(found: os.stat_result) -> int:

@@ -1,9 +1,10 @@
-"""inotify below a folder → hints with the paths of files that are complete.
+"""inotify below a folder → hints with the paths of files that may be complete.
 
 A file counts when it was closed after writing, renamed into place, linked, deleted or made
-readable, never when it is merely opened or written to. What happens to whole folders, and
-whatever the kernel had no room to tell (IN_Q_OVERFLOW), is a hint to look everywhere: events
-shorten the waiting, the pass finds the truth.
+readable, never when it is merely opened or written to. None of that proves that nobody else has
+it open: whoever reads it asks. What happens to whole folders, and whatever the kernel had no room
+to tell (IN_Q_OVERFLOW), is a hint to look everywhere: events shorten the waiting, the pass finds
+the truth.
 """
 
 from __future__ import annotations
