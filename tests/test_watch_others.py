@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.corpus import request_text
+from franc_gitops.daemon.agenda import Agenda
+from franc_gitops.daemon.wakeups import Wake
 from franc_gitops.repositories import followed as followed_module
 from franc_gitops.repositories.followed import FollowedFolder
 from tests.support.clock import SetClock
@@ -193,3 +195,39 @@ def test_an_old_time_does_not_say_that_a_file_is_whole(folder: Path) -> None:
     (folder / PATH).write_text(HALF + REST)
     os.utime(folder / PATH, (0, 0))
     assert followed.snapshot().busy == {PATH}
+
+
+def test_files_that_are_busy_are_looked_at_again_however_much_else_happens() -> None:
+    clock = SetClock()
+    agenda = Agenda(clock, 300.0)
+    agenda.take()
+    agenda.postpone(frozenset([PATH]))
+    taken = list[Wake]()
+    for _ in range(2):
+        clock.go_on(0.3)
+        agenda.add(Wake(frozenset(["save"]), frozenset(["requests/b.yaml"])))
+        assert agenda.is_due()
+        taken.append(agenda.take())
+        agenda.postpone(frozenset([PATH]))
+    assert [PATH in (wake.paths or ()) for wake in taken] == [False, True]
+
+
+@pytest.mark.parametrize("event", [False, True])
+def test_what_the_timer_alone_found_busy_is_not_called_a_save(*, event: bool) -> None:
+    """So that polling starts where no event told of it."""
+    clock = SetClock()
+    agenda = Agenda(clock, 300.0)
+    agenda.take()
+    agenda.postpone(frozenset())
+    clock.go_on(300.0)
+    assert agenda.is_due()
+    assert agenda.take() == Wake.everything("timer")
+    agenda.postpone(frozenset([PATH]))
+    agenda.succeeded(whole=True)
+    if event:
+        agenda.add(Wake(frozenset(["save"]), frozenset([PATH])))
+        agenda.take()
+        agenda.postpone(frozenset([PATH]))
+    clock.go_on(0.5)
+    assert agenda.is_due()
+    assert agenda.take() == Wake(frozenset(["save" if event else "timer"]), frozenset([PATH]))

@@ -31,7 +31,9 @@ class Agenda:
         self._clock = clock
         self._interval = interval
         self._waiting = Wake.everything("start")
+        self._taken = NOTHING
         self._postponed = NOTHING
+        self._found_by = ""  # the reason for which files were found busy, if any are
         self._postponed_to = self._not_before = 0.0
         self._whole_at = clock.monotonic() + interval
         self.due: datetime | None = None
@@ -60,8 +62,8 @@ class Agenda:
 
     def take(self) -> Wake:
         """Give what waits, which the coming turn does."""
-        wake, self._waiting = self._waiting, NOTHING
-        return wake
+        self._taken, self._waiting = self._waiting, NOTHING
+        return self._taken
 
     def wait_seconds(self) -> float:
         """Give for how long nothing but a wake-up can make a turn due."""
@@ -100,6 +102,12 @@ class Agenda:
         self._waiting |= Wake(wake.reasons | {"retry"}, None)
 
     def postpone(self, busy: frozenset[str]) -> None:
-        """Look again in a moment at files that somebody is writing."""
-        self._postponed = Wake(frozenset(["save"]), busy) if busy else NOTHING
-        self._postponed_to = self._clock.monotonic() + SETTLE_SECONDS
+        """Look again in a moment at files that somebody is writing, whatever happens meanwhile.
+
+        What the timer alone has found is not called a save: no event told of it.
+        """
+        is_untold = self._taken.reasons == {"timer"} and self._found_by in {"", "timer"}
+        self._found_by = ("timer" if is_untold else "save") if busy else ""
+        if self._postponed == NOTHING:
+            self._postponed_to = self._clock.monotonic() + SETTLE_SECONDS
+        self._postponed = Wake(frozenset([self._found_by]), busy) if busy else NOTHING
