@@ -14,8 +14,9 @@ import pytest
 from bench.corpus import request_text
 from franc_gitops.daemon import choosing
 from franc_gitops.daemon.choosing import Watching
-from franc_gitops.daemon.filesystems import queue_size, silent_file_system
+from franc_gitops.daemon.filesystems import queue_size
 from franc_gitops.daemon.model import Count
+from franc_gitops.repositories.filesystems import silent_file_system
 from tests.support.project import new_project
 from tests.support.watching import Running, Said, watching
 

@@ -197,6 +197,24 @@ def test_an_old_time_does_not_say_that_a_file_is_whole(folder: Path) -> None:
     assert followed.snapshot().busy == {PATH}
 
 
+def test_where_others_write_unseen_the_kernel_is_not_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows nothing of them, and on NFS or SMB refuses a lease although nobody writes."""
+    monkeypatch.setattr("franc_gitops.repositories.followed.silent_file_system", lambda _: "nfs4")
+    clock = SetClock()
+    followed = FollowedFolder(folder, "requests", clock)
+    followed.snapshot()
+    with (folder / PATH).open("w") as out:
+        out.write(HALF)
+        out.flush()
+        assert not is_read(followed)
+        clock.go_on(1.0)
+        assert is_read(followed)
+    os.utime(folder / PATH)
+    assert followed.snapshot().busy == {PATH}
+
+
 def test_files_that_are_busy_are_looked_at_again_however_much_else_happens() -> None:
     clock = SetClock()
     agenda = Agenda(clock, 300.0)

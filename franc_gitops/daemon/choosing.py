@@ -5,7 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from franc_gitops.daemon.filesystems import TINY_QUEUE, queue_size, silent_file_system
+from franc_gitops.daemon.filesystems import TINY_QUEUE, queue_size
+from franc_gitops.repositories.filesystems import silent_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,32 +1,14 @@
-"""Where inotify does not tell what others do: network and shared file systems, tiny limits."""
+"""How much inotify has room for."""
 
 from __future__ import annotations
 
-import os
-import re
 from contextlib import suppress
 from pathlib import Path
 
-_MOUNTS = Path("/proc/self/mountinfo")
 _QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
-
-_SILENT = re.compile(
-    r"nfs4?|cifs|smb3|smbfs|afs|ncpfs|coda|ceph|glusterfs|lustre|beegfs|gpfs|ocfs2|gfs2|davfs"
-    r"|9p|virtiofs|vboxsf|vmhgfs|prl_fs|fuse(\..*)?|fuseblk|fakeowner|osxfs|grpcfuse"
-)
-"""File systems on which others write behind the kernel's back: other machines, or the host of a
-virtual machine or container whose folder is mounted."""
 
 TINY_QUEUE = 1_024
 """Fewer events than this can wait: any larger save overflows the queue."""
-
-
-def silent_file_system(folder: Path, mounts: Path = _MOUNTS) -> str:
-    """Give the type of a folder's file system if it does not tell what others do, else nothing."""
-    with suppress(OSError):
-        kind = _kind_of(os.path.realpath(folder), mounts.read_text(errors="surrogateescape"))
-        return kind if _SILENT.fullmatch(kind) else ""
-    return ""
 
 
 def queue_size(limit: Path = _QUEUE) -> int | None:
@@ -34,19 +16,3 @@ def queue_size(limit: Path = _QUEUE) -> int | None:
     with suppress(OSError, ValueError):
         return int(limit.read_text())
     return None
-
-
-def _kind_of(folder: str, mounts: str) -> str:
-    """Find the mount that a folder is in: the last of those with the longest path."""
-    best, kind = -1, ""
-    for line in mounts.splitlines():
-        place, _, rest = line.partition(" - ")
-        point = _unescape(place.split(" ")[4])
-        if f"{folder}/".startswith(f"{point.rstrip('/')}/") and len(point) >= best:
-            best, kind = len(point), rest.split(" ")[0]
-    return kind
-
-
-def _unescape(path: str) -> str:
-    """Give the path that mountinfo writes with octal escapes for blanks."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path)

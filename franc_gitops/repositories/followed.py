@@ -11,17 +11,18 @@ between two looks of our own: what woke us, and the times that a file bears, pro
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.blobs import git_blob_id
 from franc_gitops.model import Problem, Snapshot
 from franc_gitops.repositories.directory import DirectoryRepository
 from franc_gitops.repositories.files import open_regular, read_open
+from franc_gitops.repositories.filesystems import silent_file_system
 from franc_gitops.repositories.writers import is_being_written
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from franc_gitops.clock import Clock
 
@@ -50,6 +51,7 @@ class FollowedFolder(DirectoryRepository):
         self._clock = clock
         self._rows: dict[str, bytes] = {}  # signature of a file and blob id of its content
         self._busy: dict[str, _Sight] = {}
+        self._is_shared: dict[int, bool] = {}  # by device
         self._is_new = True
 
     def snapshot(self, revision: str = "") -> Snapshot:
@@ -59,6 +61,7 @@ class FollowedFolder(DirectoryRepository):
         them, too.
         """
         found = self._search(revision)
+        self._is_shared.clear()  # something else may be mounted by now
         looks = {path: self._look(path, file) for path, file in found.files.items()}
         self._busy = {path: sight for path, sight in self._busy.items() if path in looks}
         if self._is_new and any(sight.state != _OPEN for sight in self._busy.values()):
@@ -111,18 +114,19 @@ class FollowedFolder(DirectoryRepository):
             self._busy.pop(path, None)
             return handle
         try:
-            found = self._examine(path, handle)
+            found = self._examine(path, file, handle)
         finally:
             os.close(handle)
         if found is not None:
             self._busy.pop(path, None)
         return found
 
-    def _examine(self, path: str, handle: int) -> bytes | Problem | None:
-        signature, known = _sign(os.fstat(handle)), self._rows.get(path)
+    def _examine(self, path: str, file: str, handle: int) -> bytes | Problem | None:
+        before = os.fstat(handle)
+        signature, known = _sign(before), self._rows.get(path)
         if known is not None and known.startswith(signature):
             return known
-        is_written = is_being_written(handle)
+        is_written = None if self._shares(before.st_dev, file) else is_being_written(handle)
         if is_written or (is_written is None and not self._has_rested(path, signature)):
             if is_written:
                 self._busy[path] = _Sight(_OPEN, self._clock.monotonic())
@@ -138,6 +142,12 @@ class FollowedFolder(DirectoryRepository):
         if is_written is not None and self._age(after) < _RACY_SECONDS:
             signature = bytes(_SIGNATURE)  # another change may leave the same time
         return signature + bytes.fromhex(git_blob_id(content))
+
+    def _shares(self, device: int, file: str) -> bool:
+        """Tell whether a file's device has writers of which this machine does not know."""
+        if device not in self._is_shared:
+            self._is_shared[device] = bool(silent_file_system(Path(file)))
+        return self._is_shared[device]
 
     def _has_rested(self, path: str, state: bytes) -> bool:
         """Tell whether a file has stood still while we watched it; begin to watch it."""
