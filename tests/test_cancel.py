@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -13,12 +14,11 @@ from franc_gitops.cli.cancel import _replace
 from franc_gitops.errors import UsageError
 from franc_gitops.pipeline.cancellation import check_reason
 from franc_gitops.repositories.given import find_request_files
+from franc_gitops.repositories.replacing import replace_files
 from franc_gitops.strict_yaml import CannotEdit, add_field, load
 from tests.support.edited import CANCELLATION, OTHER, Outcome, World, text
 from tests.support.inprocess import Done, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.volumes import Volume
 
 CHANGE, OTHER_CHANGE = "CHG-2024-000001", "CHG-2024-000002"
 REQUEST_ID = f"datacenter_{CHANGE}"
@@ -302,6 +302,34 @@ def test_permissions_stay_and_links_are_followed(world: World) -> None:
     assert (world.clone.root / "shared.txt").read_text() == with_cancel(text())
     assert (folder / "b.yaml").stat().st_mode & 0o777 == 0o640
     assert sorted(file.name for file in folder.iterdir()) == ["a.yaml", "b.yaml"]
+
+
+def test_a_full_disk_is_named_and_nothing_is_left_beside_the_files(tmp_path: Path) -> None:
+    volume = Volume(tmp_path / "requests", "64k")
+    if not volume.is_there:
+        pytest.skip("nothing can be mounted here")
+    try:
+        names = ["a.yaml", "b.yaml"]
+        old = {str(volume.folder / name): f"# {name}\n".encode() * 2000 for name in names}
+        for file, content in old.items():
+            Path(file).write_bytes(content)
+        new = {file: content + b"# more\n" for file, content in old.items()}
+        with pytest.raises(OSError, match="No space left on device: ") as found:
+            replace_files(old, new)
+        assert found.value.filename == str(volume.folder / "b.yaml")
+        assert sorted(file.name for file in volume.folder.iterdir()) == names
+        assert all(Path(file).read_bytes() == content for file, content in old.items())
+    finally:
+        volume.close()
+
+
+def test_what_a_killed_run_left_behind_is_in_nobodys_way(world: World) -> None:
+    """A container gives each run the same process id."""
+    folder = world.clone.root / "requests"
+    for name in ("a.yaml", "b.yaml"):
+        (folder / f".{name}.franc-tmp-{os.getpid()}").write_text("half a fi")
+    cancel(world, CHANGE)
+    assert content(world) == with_cancel(text())
 
 
 # --- what is refused -----------------------------------------------------------------------------
