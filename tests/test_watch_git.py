@@ -75,6 +75,16 @@ def test_commits_in_a_worktree_of_its_own(project: Project, tmp_path: Path) -> N
         running.wait_for_published(2)
 
 
+def test_a_project_in_a_folder_of_the_repository(tmp_path: Path) -> None:
+    top = new_project(tmp_path / "work").clone
+    top.commit({"sub/franc-gitops.yaml": "source: here\n", "sub/requests/a.yaml": request_text(1)})
+    with watching(top.root / "sub") as running:
+        running.wait_for_published(1)
+        top.commit({"sub/requests/b.yaml": request_text(2)})
+        running.wait_for_published(2)
+    assert not running.said.turns[-1][1]
+
+
 def test_a_clone_that_takes_the_place_of_the_one_that_is_followed(project: Project) -> None:
     """What was opened before stays where it went to, and would be read for ever."""
     with watching(project.root) as running:

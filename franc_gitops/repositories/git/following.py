@@ -101,9 +101,10 @@ class FollowedGit(GitRepository):
 
     def changed(self, old: str, new: str) -> Collection[str] | None:
         """Give the request files that differ; None where only a look at all of them can tell."""
-        folder = self._folder()
+        self._folder()
+        where = ("--", self._requests_dir)
         try:
-            output = self._git.run("diff-tree", "-r", "-z", "--no-renames", old, new, "--", folder)
+            output = self._git.run("diff-tree", "-r", "-z", "--no-renames", old, new, *where)
         except RepositoryError:  # the old commit is gone, after a force-push for one
             return None
         words = output.split(b"\0")
