@@ -165,12 +165,15 @@ class Provenance(NamedTuple):
     """The commit that last touched a file: id (empty outside git), committer time, author.
 
     If `is_cut`, it is the oldest one that a shallow clone has: an earlier one may have been it.
+    Of a symbolic link it is the one since which link and content are what they are; `others`
+    are the commits that last touched the link, what it leads through and its end, each alone.
     """
 
     commit: str
     time: datetime
     author: str = ""
     is_cut: bool = False
+    others: tuple[str, ...] = ()
 
 
 UNKNOWN_PROVENANCE = Provenance("", datetime.fromtimestamp(0, UTC))
@@ -269,7 +272,8 @@ class Snapshot:
     """The request files at one revision: `files` maps path to git blob id, sorted by path.
 
     `commit` is empty for a plain folder. `problems` are what was found while listing
-    (links out of the repository, FIFOs, …). With `has_links`, content may come from elsewhere.
+    (links out of the repository, FIFOs, …). With `has_links`, content may come from elsewhere;
+    in a commit `links` has for each the paths, from the top of the repository, that it hangs on.
     `busy` files are being written: they are not read, and count as they were, if they were.
     """
 
@@ -279,6 +283,7 @@ class Snapshot:
     find_uncommitted: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False)
     has_links: bool = False
     busy: frozenset[str] = frozenset()
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def uncommitted(self) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ _ALL = (
     Code(
         "FRN122",
         "link not followed",
-        "Symbolic links out of the repository, in a loop or to nowhere are not followed.",
+        "Symbolic links out of the repository, in a loop or to nowhere are not followed, nor such as take too long a way.",
     ),
     Code(
         "FRN123",
@@ -313,7 +313,7 @@ _ALL = (
     Code(
         "FRN430",
         "commit not signed",
-        "Signed commits are required here (`require_signed_commits`), and the commit that last touched the file carries no signature. Whoever signs vouches for the file as it is then.",
+        "Signed commits are required here (`require_signed_commits`), and the commit that last touched the file carries no signature. Whoever signs vouches for the file as it is then; of a link, all that it leads through and to must be signed.",
         "git commit --amend --no-edit -S",
     ),
     Code(

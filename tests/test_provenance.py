@@ -141,15 +141,6 @@ def test_a_rename_counts(tmp_path: Path) -> None:
     assert commits_of(tmp_path) == {"requests/b.yaml": rename}
 
 
-def test_a_link_is_touched_by_who_changes_the_link(tmp_path: Path) -> None:
-    clone = new_repository(tmp_path)
-    clone.write("template", "1")
-    clone.link("requests/a.yaml", "../template")
-    link = clone.commit()
-    clone.commit({"template": "2"})
-    assert commits_of(tmp_path) == {"requests/a.yaml": link}
-
-
 def test_names_that_look_like_patterns_or_options(tmp_path: Path) -> None:
     clone = new_repository(tmp_path)
     names = ["*.yaml", "[a].yaml", "?.yaml", ":(top)x.yaml", "--all.yaml", "a\\b.yaml", "ü ü.yaml"]

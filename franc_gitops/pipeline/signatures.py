@@ -46,17 +46,27 @@ class Distrust:
 def find_distrust(
     published: str, provenance: Mapping[str, Provenance], check: SignatureCheck
 ) -> Distrust:
-    """Verify the commits that last touched the files, each once."""
-    commits = {each.commit for each in provenance.values() if each.commit}
-    by_commit, warnings = check(published, commits) if commits else Signatures({})
-    problems = {
-        path: _problem(path, each.commit, by_commit.get(each.commit))
-        for path, each in provenance.items()
+    """Verify the commits that last touched the files, each once.
+
+    A link takes all: who signs a link has not signed for what others write where it leads.
+    """
+    commits = {
+        commit for each in provenance.values() for commit in (each.commit, *each.others) if commit
     }
-    return Distrust({path: found for path, found in problems.items() if found}, warnings)
+    by_commit, warnings = check(published, commits) if commits else Signatures({})
+    problems: dict[str, Problem] = {}
+    for path, each in provenance.items():
+        what = "this link or what it leads to" if each.others else "this file"
+        found = (
+            _problem(path, commit, by_commit.get(commit), what)
+            for commit in (each.commit, *each.others)
+        )
+        if first := next(filter(None, found), None):
+            problems[path] = first
+    return Distrust(problems, warnings)
 
 
-def _problem(path: str, commit: str, signature: Signature | None) -> Problem | None:
+def _problem(path: str, commit: str, signature: Signature | None, what: str) -> Problem | None:
     if signature is None:
         reason = "signed commits are required, and this file is not read from a commit"
         return problem("FRN430", path, reason, hint="publish from git, without --worktree")
@@ -67,21 +77,21 @@ def _problem(path: str, commit: str, signature: Signature | None) -> Problem | N
         return problem(
             "FRN430",
             path,
-            f"commit {short}, which last touched this file, is not signed",
-            hint="sign it (git commit -S), or let somebody who signs touch the file again",
+            f"commit {short}, which last touched {what}, is not signed",
+            hint="sign it (git commit -S), or let somebody who signs touch what it changed",
         )
     if signature.trust is Trust.UNKNOWN:
         return problem(
             "FRN431",
             path,
-            f"which commit last touched this file is not known: the clone ends at {short}",
+            f"which commit last touched {what} is not known: the clone ends at {short}",
             hint="fetch the whole history (fetch-depth: 0, git fetch --unshallow)",
         )
     key = f" with key {signature.key}" if signature.key else ""
     return problem(
         "FRN431",
         path,
-        f"commit {short}, which last touched this file, is signed{key}: {_WHY[signature.trust]}",
+        f"commit {short}, which last touched {what}, is signed{key}: {_WHY[signature.trust]}",
         hint="let somebody whose key is trusted sign; see require_signed_commits",
     )
 

@@ -23,6 +23,10 @@ class LinkEnd(Enum):
     NOWHERE = ("the link leads to nothing", "delete the link, or restore what it leads to")
     CIRCLE = ("the link leads in a circle", "delete the link")
     FOLDER = ("the link leads to a folder", "move the folder, or link its files one by one")
+    ODD = (
+        "the link takes too long a way, or one through names that cannot be shown",
+        "link the file itself, or put it there",
+    )
     SPECIAL = ("the link leads to something that is not a file", "put the file itself there")
 
 

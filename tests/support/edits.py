@@ -239,13 +239,19 @@ def names_swapped(world: World) -> None:
     world.commit({"a.yaml": OTHER, "b.yaml": text()})
 
 
-@edit("Name and place", "file replaced by a link to it elsewhere below `requests/`")
+@edit("Name and place", "file replaced by a link to it elsewhere in the repository")
 def replaced_by_a_link(world: World) -> None:
     published(world)
     world.clone.write("requests/a.yaml", None)
     world.clone.link("requests/a.yaml", "../templates/a.txt")
     world.clone.write("templates/a.txt", text())
     world.commit({})
+
+
+@edit("Name and place", "the same, `revision` raised there", *PUBLISHED)
+def raised_behind_a_link(world: World) -> None:
+    replaced_by_a_link(world)
+    world.commit({"../templates/a.txt": RAISED})
 
 
 @edit(
@@ -844,6 +850,32 @@ def late_job_with_cancel_in_a_shallow_clone(world: World) -> None:
     world.git("branch", "old", world.revision)
     world.revision = "HEAD"
     world.leave_for_a_clone("--depth=1", "--branch=old")
+
+
+@edit(
+    "A job of an older commit that runs late",
+    "the same behind a link: the `cancel` was in the file that the link leads to",
+)
+def late_job_with_cancel_behind_a_link(world: World) -> None:
+    world.clone.link("requests/a.yaml", "../templates/a.txt")
+    world.commit({"../templates/a.txt": text()})
+    older = world.commit({"../templates/a.txt": CANCELLED})
+    world.commit({"../templates/a.txt": text()})
+    world.publish()
+    world.revision = older
+
+
+@edit(
+    "A job of an older commit that runs late",
+    "the newer one raised `revision` in the file that a link leads to",
+)
+def late_job_before_a_revision_behind_a_link(world: World) -> None:
+    world.clone.link("requests/a.yaml", "../templates/a.txt")
+    older = world.commit({"../templates/a.txt": text()})
+    world.publish()
+    world.commit({"../templates/a.txt": RAISED})
+    world.publish()
+    world.revision = older
 
 
 @edit("A job of an older commit that runs late", "the newer one cancelled", phase="Cancelled")

@@ -2,6 +2,7 @@
 
 - command.py   running git, whatever the caller's environment
 - tree.py      which request files a commit holds
+- links.py     where symbolic links in it end, and what they hang on
 - blobs.py     their content by id
 - history.py   which commit last touched each
 - following.py which commit is the newest, and what changed since another
@@ -27,7 +28,11 @@ from franc_gitops.model import UNKNOWN_PROVENANCE, Glance, Snapshot
 from franc_gitops.problems import problem
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git, GitMissing, NotARepository
-from franc_gitops.repositories.git.history import describe, find_provenance
+from franc_gitops.repositories.git.history import (
+    describe,
+    find_provenance,
+    find_provenance_of_links,
+)
 from franc_gitops.repositories.git.lineage import find_lineage, present
 from franc_gitops.repositories.git.tree import Location, list_requests
 from franc_gitops.repositories.git.worktree import read_status, start_status
@@ -108,7 +113,9 @@ class GitRepository:
         elif has_work_tree and revision == HEAD:
             find_uncommitted = self._start_status(where)
         files, problems, links = list_requests(self._git, where)
-        return Snapshot(where.commit, files, tuple(problems), find_uncommitted, bool(links))
+        return Snapshot(
+            where.commit, files, tuple(problems), find_uncommitted, bool(links), links=links
+        )
 
     def _start_status(self, where: Location) -> Callable[[], tuple[str, ...]]:
         """Start `git status`; what is given back waits for it, once."""
@@ -131,10 +138,16 @@ class GitRepository:
             yield file, _missing(file) if content is None else content
 
     def provenance(self, snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, Provenance]:
-        """Give the commit that last touched each path, as `git log -1 -- path` names it."""
+        """Give the commit that last touched each path, as `git log -1 -- path` names it.
+
+        Of a link it is the last one that touched anything on its way.
+        """
         wanted = list(paths)
         present = [path for path in wanted if path in snapshot.files]
-        found = find_provenance(self._git, snapshot.commit, self._requests_dir, present)
+        links = {path: snapshot.links[path] for path in present if path in snapshot.links}
+        plain = [path for path in present if path not in links] if links else present
+        found = find_provenance(self._git, snapshot.commit, self._requests_dir, plain)
+        found |= find_provenance_of_links(self._git, snapshot.commit, links)
         return {path: found.get(path, UNKNOWN_PROVENANCE) for path in wanted}
 
     def describe(self, commits: Collection[str]) -> Mapping[str, Provenance]:

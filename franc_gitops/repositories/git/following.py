@@ -16,6 +16,7 @@ from franc_gitops.model import Provenance, Snapshot
 from franc_gitops.repositories.git import HEAD, GitRepository
 from franc_gitops.repositories.git.ancestry import descends
 from franc_gitops.repositories.git.command import Git, seeing
+from franc_gitops.repositories.git.links import leads_through
 from franc_gitops.repositories.names import is_hidden, is_request_name, is_safe
 from franc_gitops.repositories.places import Identity, identify
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from franc_gitops.repositories.git.command import Process
+    from franc_gitops.repositories.git.links import Way
 
-_REGULAR = (b"100644", b"100755", b"100664", b"000000")
+_REGULAR = ("100644", "100755", "100664", "000000")
 _PAGE = 4000
 """Bytes of questions sent before the answers are read: they fit into any pipe."""
 
@@ -51,6 +53,7 @@ class FollowedGit(GitRepository):
         self._prefix: str | None = None
         self._place: dict[str, Identity] = {}
         self._step: tuple[str, str, frozenset[str]] = ("", "", frozenset())
+        self._links: Mapping[str, Way] = {}
         weakref.finalize(self, self._names.close)
 
     def close(self) -> None:
@@ -99,19 +102,30 @@ class FollowedGit(GitRepository):
         """Read at this commit from now on."""
         self._revision = commit
 
+    def snapshot(self, revision: str = "") -> Snapshot:
+        """List all request files, and keep in mind what links hang on: `changed` looks there."""
+        found = super().snapshot(revision)
+        if not revision:
+            self._links = found.links
+        return found
+
     def changed(self, old: str, new: str) -> Collection[str] | None:
         """Give the request files that differ; None where only a look at all of them can tell."""
-        self._folder()
-        where = ("--", self._requests_dir)
+        folder = self._folder()
+        where = () if self._links else ("--", self._requests_dir)
         try:
             output = self._git.run("diff-tree", "-r", "-z", "--no-renames", old, new, *where)
         except RepositoryError:  # the old commit is gone, after a force-push for one
             return None
-        words = output.split(b"\0")
+        words = output.decode(errors="surrogateescape").split("\0")
+        if self._links and leads_through(self._links.values(), words[1::2]):
+            return None
         found = set()
         for about, name in zip(words[0:-1:2], words[1::2], strict=True):
-            path = name.decode(errors="surrogateescape").removeprefix(self._prefix or "")
-            modes = about[1:].split(b" ")[:2]
+            if not f"{name}/".startswith(f"{folder}/"):
+                continue
+            path = name.removeprefix(self._prefix or "")
+            modes = about[1:].split(" ")[:2]
             if path == self._requests_dir or not all(mode in _REGULAR for mode in modes):
                 return None
             if is_request_name(path) and not is_hidden(path.removeprefix(f"{self._requests_dir}/")):
@@ -122,7 +136,7 @@ class FollowedGit(GitRepository):
     def part(self, commit: str, paths: Collection[str]) -> Snapshot | None:
         """Find a few request files; None where it takes a look at all of them."""
         wanted = sorted(paths)
-        if not all(map(is_safe, wanted)):
+        if not all(map(is_safe, wanted)) or not self._links.keys().isdisjoint(wanted):
             return None
         self._folder()
         if self._names.ask([f"{commit}^{{commit}}"])[0] is None:

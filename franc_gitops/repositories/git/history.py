@@ -13,6 +13,7 @@ come to a commit after it has passed because clocks were wrong, take a second, s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,19 @@ from franc_gitops.model import Provenance
 from franc_gitops.repositories.git.ancestry import shallow_commits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from franc_gitops.repositories.git.command import Git, Process
+    from franc_gitops.repositories.git.links import Way
 
 _NEWEST = 2000
 """So many commits are looked at one by one before git is asked to leave out the others."""
 
 _FEW = 5
 """Up to so many paths git is asked about them alone, above about the whole folder."""
+
+_MANY = 100
+"""From so many parts of links on git is asked about the folders that they are in."""
 
 _MARK = b"=\n"
 """What is no object id is echoed by `diff-tree --stdin`, which then also flushes its output."""
@@ -55,7 +60,46 @@ def find_provenance(
     Paths and folder are relative to git's root. In a shallow clone the oldest commit at hand
     is the one that touched everything it holds. Raises RepositoryError.
     """
-    walk = _Walk(git, start, folder)
+    found = _find(git, _Walk(git, start, [f"{folder}/"]), paths)
+    return {path: found[path] for path in paths if path in found}
+
+
+def find_provenance_of_links(
+    git: Git, start: str, ways: Mapping[str, Way]
+) -> dict[str, Provenance]:
+    """Give for each link the commit that last touched anything on its way, and all others.
+
+    It is what `git log -1 -- WAY…` names: the one since which the link gives the same content.
+    """
+    if not ways:
+        return {}
+    parts: dict[str, set[str]] = defaultdict(set)
+    for way in ways.values():
+        for part in way:
+            parts[part] |= {part, _together(way)}
+    path, way = next(iter(ways.items()))
+    up = "../" * way[0].removesuffix(path).count("/")
+    scope = sorted(parts)
+    if len(scope) > _MANY:
+        scope = sorted({part.partition("/")[0] for part in parts})
+    walk = _Walk(git, start, [up + name for name in scope], parts)
+    found = _find(git, walk, {key for keys in parts.values() for key in keys})
+    return {path: _with_others(found, way) for path, way in ways.items()}
+
+
+def _together(way: Way) -> str:
+    """Name the way as a whole among the paths, none of which has a NUL in it."""
+    return "\0".join(way)
+
+
+def _with_others(found: Mapping[str, Provenance], way: Way) -> Provenance:
+    last = found[_together(way)]
+    others = {found[part].commit for part in way} - {last.commit}
+    return last._replace(others=tuple(sorted(others)))
+
+
+def _find(git: Git, walk: _Walk, paths: Collection[str]) -> dict[str, Provenance]:
+    """Let the paths go all ways down, and describe the commits that they have arrived at."""
     left = set(paths)
     for way in (walk.look_at_newest, walk.look_at_touching):
         if left:
@@ -63,7 +107,7 @@ def find_provenance(
     commits = describe(git, sorted(set(walk.found.values())))
     for cut in walk.ends & shallow_commits(git) if walk.ends else ():
         commits[cut] = commits[cut]._replace(is_cut=True)
-    return {path: commits[walk.found[path]] for path in paths if path in walk.found}
+    return {path: commits[commit] for path, commit in walk.found.items()}
 
 
 class _Walk:
@@ -74,10 +118,22 @@ class _Walk:
     Each way down starts at the top again and gives the paths that have not arrived.
     """
 
-    def __init__(self, git: Git, start: str, folder: str) -> None:
+    def __init__(
+        self,
+        git: Git,
+        start: str,
+        scope: list[str],
+        parts: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Take where it begins and all that git is to compare, from the root.
+
+        With `parts` other things than paths go down: these are named from the top of the
+        repository, and each is a part of the things that it is mapped to.
+        """
         self._git = git
         self._start = start
-        self._folder = f"{folder}/"
+        self._scope = scope
+        self._parts = parts
         self.found: dict[str, str] = {}
         self.ends: set[str] = set()
 
@@ -91,13 +147,15 @@ class _Walk:
         It must give children before parents: else, where clocks were wrong, it leaves out too
         much (a merge that is shown before its child is simplified before the child's parents).
         """
-        scope = sorted(paths) if len(paths) <= _FEW else [self._folder]
+        is_few = self._parts is None and len(paths) <= _FEW
+        scope = sorted(paths) if is_few else self._scope
         return self._descend(paths, ["--full-history", "--topo-order"], scope)
 
     def _descend(self, paths: set[str], selection: list[str], scope: list[str]) -> set[str]:
         at: dict[str, set[str]] = {}
         listing = ("rev-list", "--parents", *selection, self._start, "--", *scope)
-        comparison = ("diff-tree", "--stdin", *_NAMES_ONLY, "--", *(scope or [self._folder]))
+        names = "--relative" if self._parts is None else "-t"
+        comparison = ("diff-tree", "--stdin", *_NAMES_ONLY, names, "--", *(scope or self._scope))
         with (
             self._git.start(*listing) as history,
             self._git.start(*comparison, stdin=True) as changes,
@@ -106,7 +164,8 @@ class _Walk:
                 if paths:  # the first commit is where the history, as far as it is shown, starts
                     at[commits[0][0]], paths = paths, set()
                 pairs = _reachable_pairs(commits, at)
-                changed = dict(zip(pairs, _compare(changes, pairs), strict=True))
+                differing = map(self._changed, _compare(changes, pairs))
+                changed = dict(zip(pairs, differing, strict=True))
                 for commit, parents in commits:
                     self._settle(commit, parents, at, changed)
                 if not at:
@@ -133,8 +192,14 @@ class _Walk:
         if left and not parents:
             self.ends.add(commit)
 
+    def _changed(self, names: set[str]) -> set[str]:
+        """Give what has changed, by the names of the files (and folders) that differ."""
+        if self._parts is None:
+            return names
+        return {each for name in names for each in self._parts.get(name, ())}
 
-_NAMES_ONLY = ("-r", "-z", "--name-only", "--relative", "--no-commit-id", "--no-renames")
+
+_NAMES_ONLY = ("-r", "-z", "--name-only", "--no-commit-id", "--no-renames")
 
 
 def _read_commits(history: Process) -> Iterator[list[Commit]]:

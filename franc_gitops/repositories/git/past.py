@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from franc_gitops.model import Made
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.git.command import Git
+from franc_gitops.repositories.git.links import follow
 from franc_gitops.repositories.names import SIZE_LIMIT, is_safe
 
 if TYPE_CHECKING:
@@ -37,18 +38,20 @@ class Past:
         }
 
     def files(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
-        """Give what commits hold at a path each; what is not at hand is left out."""
+        """Give what commits hold at a path each, or where a link leads; else it is left out."""
         wanted = sorted(place for place in places if _COMMIT(place[0]) and is_safe(place[1]))
         prefix = self._git.run("rev-parse", "--show-prefix").decode().removesuffix("\n")
-        contents = self._read([f"{commit}:{prefix}{path}" for commit, path in wanted])
-        found = zip(wanted, contents, strict=True)
+        ends = follow(self._git, [f"{commit}:{prefix}{path}" for commit, path in wanted])
+        blobs = {
+            place: end for place, end in zip(wanted, ends, strict=True) if isinstance(end, str)
+        }
+        found = zip(blobs, self._read(list(blobs.values())), strict=True)
         return {place: content for place, content in found if content is not None}
 
-    def _read(self, names: Sequence[str]) -> list[bytes | None]:
-        """Read objects by name, one after the other: a long name must not fill any pipe."""
+    def _read(self, ids: Sequence[str]) -> list[bytes | None]:
         reader = BlobReader(self._git, SIZE_LIMIT)
         try:
-            return [content for name in names for content in reader.read([name])]
+            return list(reader.read(ids))
         finally:
             reader.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.errors import RepositoryError
+from franc_gitops.repositories.git.links import Way, find_ways, follow
 from franc_gitops.repositories.links import LinkEnd, link_problems
 from franc_gitops.repositories.names import (
     is_hidden,
@@ -46,16 +47,16 @@ class Location(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The request files (path → blob id, sorted), what is wrong with others, and the links."""
+    """The request files (path → blob id, sorted), what is wrong with others, the links' ways."""
 
     files: dict[str, str]
     problems: list[Problem]
-    links: list[str]
+    links: dict[str, Way]
 
 
 def list_requests(git: Git, where: Location) -> Listing:
     """List the request files of a commit; an absent folder is an empty one."""
-    listing = Listing({}, [], [])
+    listing = Listing({}, [], {})
     end_of_id = len(f"100644 blob {where.commit}")
     at_path = end_of_id + len(f"\t{where.prefix}")
     with git.start(
@@ -107,7 +108,7 @@ def _sift(line: str, where: Location, listing: Listing) -> bool:
             listing.problems.append(unsafe_name(path))
         return False
     if mode == _LINK:
-        listing.links.append(path)
+        listing.links[path] = ()
         return False
     return is_request_name(path)
 
@@ -132,38 +133,17 @@ _NOT_FOLDERS = {
 
 
 def _follow(git: Git, where: Location, listing: Listing) -> None:
-    """Resolve the links inside the commit's tree, where git does it; the listing stays sorted."""
-    asked = "".join(f"{where.commit}:{where.prefix}{path}\n" for path in listing.links)
-    output = git.run("cat-file", "--batch-check", "--follow-symlinks", stdin=asked.encode())
-    for path, answer in zip(listing.links, _answers(output), strict=True):
-        if isinstance(answer, LinkEnd):
-            listing.problems.extend(link_problems(path, answer))
+    """Resolve the links inside the commit's tree; the listing stays sorted."""
+    links = {path: where.prefix + path for path in sorted(listing.links)}
+    ways = find_ways(git, where.commit, list(links.values()))
+    ends = follow(git, [f"{where.commit}:{full}" for full in links.values()])
+    for (path, full), found in zip(links.items(), ends, strict=True):
+        end = found if full in ways or isinstance(found, LinkEnd) else LinkEnd.ODD
+        listing.links[path] = ways.get(full, (full,))
+        if isinstance(end, LinkEnd):
+            listing.problems.extend(link_problems(path, end))
         elif is_request_name(path):
-            listing.files[path] = answer
+            listing.files[path] = end
     ordered = sorted(listing.files.items())
     listing.files.clear()
     listing.files.update(ordered)
-
-
-def _answers(output: bytes) -> Iterator[str | LinkEnd]:
-    """Read `cat-file --follow-symlinks`: a blob id, or why there is none; see its manual page."""
-    at = 0
-    while at < len(output):
-        end = output.index(b"\n", at)
-        words = output[at:end].decode(errors="replace").split(" ")
-        at = end + 1
-        if words[0] in _NOT_FOLLOWED and words[-1] != "missing":
-            at += int(words[1]) + 1
-            yield _NOT_FOLLOWED[words[0]]
-        elif words[1] == "blob":
-            yield words[0]
-        else:
-            yield LinkEnd.FOLDER if words[1] == "tree" else LinkEnd.NOWHERE
-
-
-_NOT_FOLLOWED = {
-    "symlink": LinkEnd.OUTSIDE,
-    "dangling": LinkEnd.NOWHERE,
-    "notdir": LinkEnd.NOWHERE,
-    "loop": LinkEnd.CIRCLE,
-}
