@@ -6,22 +6,20 @@ import hashlib
 import hmac
 import json
 import socket
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from franc_gitops.daemon import connections
 from franc_gitops.daemon.access import BURST, HEALTH, is_this_machine
 from franc_gitops.daemon.answers import HOOK_BURST
 from franc_gitops.daemon.board import Count, Role, Stage
-from franc_gitops.daemon.connections import ACCEPTED_AT_ONCE, MOST
 from franc_gitops.daemon.dashboard.stream import STREAMS
 from franc_gitops.daemon.hooks import LARGEST_BODY
 from franc_gitops.daemon.http import DEFAULT_ADDRESS
 from franc_gitops.errors import EventLogUnreachable, UsageError
 from tests.support.daemon import Station
-from tests.support.http import ask, bearer, password
+from tests.support.http import ask, bearer, connect, password
 from tests.support.project import new_project
 from tests.support.waiting import wait_for
 
@@ -62,23 +60,6 @@ def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 def push(address: str, headers: dict[str, str], body: bytes = PUSH) -> int:
     return ask(address, "/hooks/push", method="POST", body=body, headers=headers).status
-
-
-def connect(address: str) -> socket.socket:
-    """Open a connection that asks nothing."""
-    host, port = address.split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
-
-
-def is_open(connection: socket.socket) -> bool:
-    """Tell whether the other side has not ended a connection."""
-    connection.setblocking(False)
-    try:
-        return bool(connection.recv(1))
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
 
 
 # ------------------------------------------------------------------------------------- health
@@ -311,32 +292,6 @@ def test_a_flood_of_hooks_leaves_pages_alone(open_door: str) -> None:
     for _ in range(int(BURST)):
         push(open_door, {})
     assert ask(open_door, "/static/icon.svg").status == 200
-
-
-def test_silent_connections_make_room_for_who_asks(open_door: str) -> None:
-    with ExitStack() as stack:
-        silent = [stack.enter_context(connect(open_door)) for _ in range(2 * MOST)]
-        for connection in silent:
-            connection.send(b"GET / HTTP/1.1\r\nHost: loc")
-        assert ask(open_door, "/livez").status == 200
-        assert sum(is_open(connection) for connection in silent) <= MOST + ACCEPTED_AT_ONCE
-
-
-def test_who_sends_no_whole_request_is_cut_off_however_slowly_it_sends(
-    station: Station, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "PATIENCE", 0.3)
-    with station.serve() as address, connect(address) as slow:
-        slow.send(b"GET / HTTP/1.1\r\n")
-
-        def is_cut_off() -> bool:
-            slow.setblocking(False)
-            with suppress(BlockingIOError, ConnectionError):
-                slow.send(b"x")
-            return not is_open(slow)
-
-        wait_for(is_cut_off, what="the end of a slow connection", seconds=10, every=0.05)
-        assert ask(address, "/livez").status == 200
 
 
 def test_what_strangers_send_wrongly_fills_no_log(

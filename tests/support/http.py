@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ def ask(
         return Answer(answer.status, answer.headers, answer.read())
     finally:
         connection.close()
+
+
+def connect(address: str) -> socket.socket:
+    """Open a connection that asks nothing."""
+    host, port = address.split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
 
 
 def bearer(token: str) -> dict[str, str]:
