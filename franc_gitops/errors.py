@@ -92,6 +92,10 @@ class EventLogUnreachable(FrancError):
     code = "FRN501"
 
 
+class EventLogReplaced(EventLogUnreachable):
+    """The event log is another one than before; what was read of it counts no more."""
+
+
 class PartlyPublished(FrancError):
     """Some transactions are committed, then the event log went away."""
 

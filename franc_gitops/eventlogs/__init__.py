@@ -130,6 +130,8 @@ class EventLog(Protocol):
         """Say which log this is and what it takes; reads nothing of the ledger.
 
         Raises EventLogUnreachable, or EventLogRefused for a missing topic, wrong password, ACL.
+        EventLogReplaced tells once that it is another one than before: sessions and readers of
+        that are of no use any more, and the next call is about the new one.
         """
         ...
 

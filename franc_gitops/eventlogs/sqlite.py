@@ -2,51 +2,30 @@
 
 The default while Kafka is not enabled. Same promises as Kafka: events and ledger records
 in one transaction, an epoch that fences earlier publishers, committed records only. WAL
-mode with full synchronisation, so that a committed transaction survives a power cut.
+mode with full synchronisation, so that a committed transaction survives a power cut. Nothing
+is committed to a file that is no longer at its path: `sqlite_file.py`.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import secrets
-import sqlite3
-from contextlib import contextmanager
 from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING
 
-from franc_gitops.errors import EventLogRefused, EventLogUnreachable, OutcomeUnknown
+from franc_gitops.errors import OutcomeUnknown
 from franc_gitops.eventlogs import Committed, NoRecord, Record
+from franc_gitops.eventlogs.sqlite_file import Database
 from franc_gitops.model import LogIdentity, Position
-from franc_gitops.state_folder import make_state_folder
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from franc_gitops.eventlogs import LedgerRecord, Recorder, Target, Wanted
     from franc_gitops.model import Event
 
-FILE_NAME = "events.sqlite"
-_FORMAT = 1
-_BUSY_SECONDS = 10.0
 _FOLLOW_SECONDS = 0.2
-_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    topic TEXT NOT NULL, log_offset INTEGER NOT NULL,
-    key BLOB NOT NULL, headers TEXT NOT NULL, value BLOB NOT NULL,
-    UNIQUE (topic, log_offset)
-) STRICT;
-CREATE TABLE IF NOT EXISTS ledger (
-    request_id TEXT PRIMARY KEY, position INTEGER NOT NULL UNIQUE, value BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS epoch (
-    only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL
-) STRICT;
-INSERT OR IGNORE INTO epoch VALUES (1, 0);
-"""
 _EVENTS_AFTER = (
     "SELECT position, topic, log_offset, key, headers, value FROM events"
     " WHERE position > ? ORDER BY position"
@@ -65,83 +44,30 @@ _SET_RECORD = (
 )
 
 
-class _Database:
-    """The file, its connection, and its errors as ours."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / FILE_NAME
-        with self.causes():
-            make_state_folder(folder)
-            if self.file.is_symlink():
-                raise OSError(errno.ELOOP, "it is a link, which is not followed")
-            self.connection = self._connect()
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found not in {0, _FORMAT}:
-            raise EventLogRefused(
-                f"{self.file} was written by another version (format {found})",
-                hint="use that version, or delete the file: it is a local cache",
-            )
-        if found == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_FORMAT};"
-                f"PRAGMA application_id={secrets.randbits(31)};COMMIT;"
-            )
-        return connection
-
-    @contextmanager
-    def causes(self) -> Iterator[None]:
-        """Turn the errors of file system and database into ours, with the way out."""
-        try:
-            yield
-        except OSError as error:
-            raise EventLogRefused(
-                f"cannot use the embedded event log {self.file}: {error.strerror}",
-                hint="check permissions and space, or set FRANC_STATE_DIR",
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise self._explain(error) from error
-
-    def _explain(self, error: sqlite3.DatabaseError) -> EventLogRefused | EventLogUnreachable:
-        message = f"the embedded event log {self.file} failed: {error}"
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY_CODES:
-            return EventLogUnreachable(message, hint="another process holds it; try again")
-        return EventLogRefused(
-            message,
-            hint="check permissions and space; a damaged file can be deleted: it is a local cache",
-        )
-
-    def one(self, query: str, *values: object) -> int:
-        """Give the single number that a query answers with."""
-        number: int = self.connection.execute(query, values).fetchone()[0]
-        return number
-
-    def target(self) -> Target:
-        """Give the last ledger position; what is in the table is committed."""
-        with self.causes():
-            return {0: self.one(_LAST_POSITION)}
-
-
 class SqliteEventLog:
     """One file below the state folder, shared by all processes of this machine."""
 
     def __init__(self, folder: Path, sleep: Callable[[float], None]) -> None:
         """Open, and make if need be, the log in `folder`, which git is told to ignore."""
-        self._database = _Database(folder)
+        self._folder = folder
+        self._database = Database(folder)
         self._sleep = sleep
 
     def identify(self) -> LogIdentity:
-        """Say that this is the embedded log, which is never pinned."""
+        """Say that this is the embedded log, which is never pinned.
+
+        One that was deleted or replaced is opened anew, and EventLogReplaced tells of it once.
+        """
+        database = self._database
+        if not database.is_there():
+            database.close()
+            self._database = Database(self._folder)
+            database.hold()
         return LogIdentity("embedded")
 
     def mark(self) -> str:
         """Say which file it is and what was written last; empty for one that has no id."""
+        self._database.hold()
         with self._database.causes():
             file_id = self._database.one("PRAGMA application_id")
             epoch = self._database.one("SELECT number FROM epoch")
@@ -154,6 +80,7 @@ class SqliteEventLog:
 
     def fence(self) -> SqliteSession:
         """Open a session and fence every earlier one."""
+        self._database.hold()
         with self._database.causes():
             epoch = self._database.one("UPDATE epoch SET number = number + 1 RETURNING number")
         return SqliteSession(self._database, epoch)
@@ -170,6 +97,7 @@ class SqliteEventLog:
             self._sleep(_FOLLOW_SECONDS)
 
     def _events_after(self, seen: int) -> Iterator[tuple[int, Record]]:
+        self._database.hold()
         with self._database.causes():
             rows = self._database.connection.execute(_EVENTS_AFTER, (seen,))
             for position, topic, offset, key, headers, value in rows:
@@ -178,6 +106,7 @@ class SqliteEventLog:
     def look_up(self, wanted: Wanted) -> Iterator[Record | NoRecord]:
         """Answer for each place with its event, or that there is none."""
         database = self._database
+        database.hold()
         with database.causes():
             for (topic, partition), offsets in wanted.items():
                 first = database.one(_FIRST_OFFSET, topic)
@@ -192,13 +121,13 @@ class SqliteEventLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._database.connection.close()
+        self._database.close()
 
 
 class SqliteReader:
     """Reads the ledger table in the order of its last changes."""
 
-    def __init__(self, database: _Database) -> None:
+    def __init__(self, database: Database) -> None:
         """Begin before the first record."""
         self._database = database
         self._seen = 0
@@ -206,6 +135,7 @@ class SqliteReader:
     def read(self, target: Target | None) -> Iterator[Sequence[LedgerRecord]]:
         """Yield what is committed and not yet read; all of it is below any target."""
         del target
+        self._database.hold()
         with self._database.causes():
             cursor = self._database.connection.execute(_LEDGER_AFTER, (self._seen,))
             while rows := cursor.fetchmany(10_000):
@@ -214,7 +144,7 @@ class SqliteReader:
 
     def target(self) -> Target:
         """Give the last ledger position."""
-        return self._database.target()
+        return _target(self._database)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -223,7 +153,7 @@ class SqliteReader:
 class SqliteSession:
     """One epoch: may commit until another session opens."""
 
-    def __init__(self, database: _Database, epoch: int) -> None:
+    def __init__(self, database: Database, epoch: int) -> None:
         """Take the epoch that `fence` has begun."""
         self._database = database
         self._epoch = epoch
@@ -231,22 +161,25 @@ class SqliteSession:
 
     def target(self) -> Target:
         """Give the last ledger position."""
-        self._end = self._database.target()
+        self._end = _target(self._database)
         return self._end
 
     def is_overtaken(self) -> bool:
         """Tell whether the ledger ends elsewhere than this session left it."""
-        return bool(self._end) and self._database.target() != self._end
+        end = _target(self._database)
+        return bool(self._end) and end != self._end
 
     def commit(self, events: Iterable[Event], recorder: Recorder) -> Committed:
         """Write events and their ledger records in one transaction."""
         database = self._database
+        self._check_place()
         with database.causes():
             database.connection.execute("BEGIN IMMEDIATE")
             try:
-                self._check()
+                self._check_epoch()
                 records = _write_records(database, recorder(_write_events(database, events)))
-                end = database.target()
+                end = {0: database.one(_LAST_POSITION)}
+                self._check_place()  # what counts: making the events may have taken a while
                 database.connection.execute("COMMIT")
             except BaseException:
                 _roll_back(database.connection)
@@ -254,12 +187,23 @@ class SqliteSession:
             self._end = end
             return Committed(records, clean=True)
 
-    def _check(self) -> None:
+    def _check_place(self) -> None:
+        if not self._database.is_there():
+            raise OutcomeUnknown("the embedded log was deleted or replaced")
+
+    def _check_epoch(self) -> None:
         if self._database.one("SELECT number FROM epoch") != self._epoch:
             raise OutcomeUnknown("another publisher has opened the embedded log", fenced=True)
 
     def close(self) -> None:
         """Nothing is open between commits."""
+
+
+def _target(database: Database) -> Target:
+    """Give the last ledger position; what is in the table is committed."""
+    database.hold()
+    with database.causes():
+        return {0: database.one(_LAST_POSITION)}
 
 
 def _pairs(headers: str) -> tuple[tuple[str, bytes], ...]:
@@ -271,7 +215,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _write_events(database: _Database, events: Iterable[Event]) -> list[Position]:
+def _write_events(database: Database, events: Iterable[Event]) -> list[Position]:
     following: dict[str, int] = {}
     positions: list[Position] = []
 
@@ -290,7 +234,7 @@ def _write_events(database: _Database, events: Iterable[Event]) -> list[Position
 
 
 def _write_records(
-    database: _Database, records: Iterable[tuple[str, str, bytes]]
+    database: Database, records: Iterable[tuple[str, str, bytes]]
 ) -> list[LedgerRecord]:
     start = database.one(_LAST_POSITION)
     written = [(request_id, value) for _, request_id, value in records]

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from franc_gitops.errors import (
+    EventLogReplaced,
     EventLogUnreachable,
     FencedTooLong,
     OutcomeUnknown,
@@ -86,6 +87,18 @@ class Publisher:
     _is_torn: bool = False
     _session: Session | None = None
     _log_name: str = ""
+
+    def identify(self) -> LogIdentity:
+        """Ask which log it is now; a session and a ledger of one that was replaced are forgotten.
+
+        Raises EventLogUnreachable, EventLogReplaced among them, or EventLogRefused.
+        """
+        try:
+            return self.log.identify()
+        except EventLogReplaced:
+            self._drop_session()
+            self._is_torn = True
+            raise
 
     def peek(self) -> Ledger:
         """Read what is committed, fencing nobody and waiting for nobody (step 0).
@@ -206,7 +219,7 @@ class Publisher:
         return last
 
     def _check_guard(self) -> None:
-        identity = self.log.identify()
+        identity = self.identify()
         self.guard(identity)
         self._log_name = identity.name
 

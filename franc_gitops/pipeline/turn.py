@@ -206,7 +206,7 @@ class Pass:
 
     def _identify(self) -> None:
         """Ask which log it is, and refuse one that is not ours."""
-        self.identity = self.publisher.log.identify()
+        self.identity = self.publisher.identify()
         self.pins = self.guard.check(self.identity)
 
     def _ask_witness(self, plan: Plan) -> None:
