@@ -62,6 +62,12 @@ class CannotAdopt(FrancError):
     code = "FRN421"
 
 
+class StateFolderRefused(FrancError):
+    """Git tracks something in the state folder; nothing of it is believed."""
+
+    code = "FRN513"
+
+
 class RepositoryError(FrancError):
     """The repository cannot be read: no such revision, not a repository, git failed."""
 

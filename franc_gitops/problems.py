@@ -404,6 +404,12 @@ _ALL = (
         "The ledger topic holds a record that this version does not understand. It is not skipped: a request could be sent twice.",
         "use a newer franc-gitops, or find out who else writes to the topic",
     ),
+    Code(
+        "FRN513",
+        "state folder in git",
+        "Git tracks something in the state folder (`.franc/`, or `state_dir`). It holds what this machine knows: the embedded ledger, what was fetched of the remote. A commit must not be able to say what that is.",
+        "git rm -r --cached .franc  # then commit; delete the folder, too, unless all of it is this machine's own",
+    ),
     # Found by `verify`:
     Code(
         "FRN520",

@@ -100,8 +100,9 @@ def _failed(name: str, error: FrancError) -> Check:
 
 def _repository(settings: Settings) -> Check:
     """Look for the commit and the request files at it."""
-    from franc_gitops.wiring import Choices, open_repository
+    from franc_gitops.wiring import Choices, open_repository, state_check
 
+    state_check(settings)()
     snapshot = open_repository(settings, Choices()).snapshot()
     at = f"commit {snapshot.commit[:12]}" if snapshot.commit else f"plain folder {settings.root}"
     told = f"{at}, {count(len(snapshot.files), 'request file')} below {settings.requests_dir}/"

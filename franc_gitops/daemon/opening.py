@@ -22,7 +22,7 @@ from franc_gitops.daemon.wakeups import Wakeups
 from franc_gitops.daemon.watching import Bell, FolderWatch, RefsWatch
 from franc_gitops.errors import SettingsError, Stopped
 from franc_gitops.pipeline.guard import Guard
-from franc_gitops.wiring import calendar, open_followed, open_pass, read_pins
+from franc_gitops.wiring import calendar, open_followed, open_pass, read_pins, state_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,6 +92,7 @@ def open_daemon(
             remote = RemotePolling(mirror, wakeups, board, narrator, settings.poll)
             stack.callback(remote.close)
         turns = Turns(turn, source, partial(_read_guard, settings, choices))
+        turns.check = state_check(settings)
         if reread is not None:
             read = partial(_read_calendar, reread, choices)
             turns.freezes = Freezes(settings.root, read).changed

@@ -68,6 +68,8 @@ class Turns:
         """When the next request that waits for its time becomes due."""
         self.freezes: Callable[[], Calendar | None] = lambda: None
         """Gives the freezes if they are others than before; raises SettingsError."""
+        self.check: Callable[[], None] = lambda: None
+        """Raises FrancError where what this machine keeps is not to be believed any more."""
         turn.rests = False
         turn.publisher.keep = True
         turn.publisher.patience = 0.0  # the loop waits, not the publisher
@@ -98,6 +100,7 @@ class Turns:
         return True
 
     def _take(self, wake: Wake) -> Outcome | None:
+        self.check()
         self.renew()
         if self.is_due:
             wake |= Wake(frozenset(["due"]), self._scheduled())

@@ -30,6 +30,7 @@ from franc_gitops.wiring.repositories import (
     open_followed,
     open_repository,
 )
+from franc_gitops.wiring.state import state_check
 from franc_gitops.wiring.status import (
     open_status_reader,
     open_witness,
@@ -70,6 +71,7 @@ __all__ = [
     "open_write_back",
     "pins_file",
     "read_pins",
+    "state_check",
     "topic_wishes",
 ]
 
@@ -88,6 +90,7 @@ def open_pass(
 
     expectation = None if choices.expect is None else Expectation(choices.expect)
     clock = SystemClock()
+    state_check(settings)()
     with ExitStack() as stack:
         repository = repository or open_repository(settings, choices)
         stack.callback(repository.close)

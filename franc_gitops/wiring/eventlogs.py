@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import SettingsError
+from franc_gitops.wiring.state import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def open_event_log(settings: Settings) -> EventLog:
         return _open_kafka(settings)
     from franc_gitops.eventlogs.sqlite import SqliteEventLog
 
-    return SqliteEventLog(settings.root / settings.state_dir, SystemClock().sleep)
+    return SqliteEventLog(state_folder(settings), SystemClock().sleep)
 
 
 def _open_kafka(settings: Settings) -> EventLog:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import RepositoryError
+from franc_gitops.wiring.state import state_check, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,5 +117,6 @@ def _open_mirror(settings: Settings) -> Mirror | None:
     if is_alone and not settings.remote:
         return None
     remote = choose_remote(git, settings.remote, "a remote is to be followed")
-    store = settings.root / settings.state_dir / "mirror.git"
-    return Mirror(settings.root, store, remote, settings.branch, SystemClock())
+    store = state_folder(settings) / "mirror.git"
+    check = state_check(settings)
+    return Mirror(settings.root, store, remote, settings.branch, SystemClock(), check)

@@ -9,6 +9,7 @@ from franc_gitops import pins
 from franc_gitops.clock import SystemClock
 from franc_gitops.errors import SettingsError
 from franc_gitops.wiring.choices import AS_USUAL
+from franc_gitops.wiring.state import state_check, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +107,7 @@ def _open_files(settings: Settings) -> FilesWriteBack:
     from franc_gitops.pipeline.writeback import FilesWriteBack
     from franc_gitops.repositories.git.checkout import find_checkout
 
+    state_check(settings)()
     return FilesWriteBack(
         settings.root,
         settings.requests_dir,
@@ -125,7 +127,7 @@ def _open_commits(settings: Settings, choices: Choices) -> WriteBack:
 
     git = Git(settings.root, choices.variables)
     commits = GitCommits(git)
-    state = settings.root / settings.state_dir
+    state = state_folder(settings)
     is_push = settings.write_back == "push"
     branch, fallback = (
         _remote_branches(settings, git, commits)

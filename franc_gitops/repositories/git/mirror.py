@@ -2,14 +2,19 @@
 
 Fetched is with the clone's own settings and credentials, into the store's objects: the clone
 itself stays as it is, no reference of it moves. Git reads both as one, where `variables` are
-set in its environment. The store is a bare repository, so that git keeps it tidy, with a
-reference for each branch that was followed. It can be deleted at any time, and is made anew.
+set in its environment, and writes into the store with `writing`. The store is no repository: it
+has neither settings nor hooks, and what else lies there is not ours. It can be deleted at any
+time, and is made anew.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
 import shutil
-from contextlib import suppress
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,28 +27,40 @@ from franc_gitops.repositories.git.targets import find_branch
 from franc_gitops.state_folder import make_state_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from franc_gitops.clock import Clock
 
 ASK_SECONDS = 20.0
 FETCH_SECONDS = 600.0
 _TIDY_EVERY = 50
-_FOLLOWED = "refs/followed/"
+_TIPS = "tips"
+_OURS = {"objects", _TIPS, f"{_TIPS}.new"}
+_TIP = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) (\S+)").fullmatch
 
 
 class Mirror:
     """What a branch of a clone's remote holds; used by one thread, but for `tip` and `stop`."""
 
-    def __init__(self, root: Path, store: Path, remote: str, branch: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        root: Path,
+        store: Path,
+        remote: str,
+        branch: str,
+        clock: Clock,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         """Take the clone, the store's folder, and which branch of which remote it is about.
 
-        Without a branch it is the one that the checked-out branch follows. Nothing is run yet.
+        Without a branch it is the one that the checked-out branch follows. `check` raises
+        FrancError where nothing may be kept in that place. Nothing is run yet.
         """
         self.tip = ""
         """The newest commit of the branch that is known, also from earlier; empty for none."""
         self._store = store
         self._clock = clock
+        self._check_place = check
         self._is_chosen = bool(branch)
         self._branch = branch
         self._detached_at = ""
@@ -52,7 +69,7 @@ class Mirror:
         self._fetches = 0
         self._clone = Git(root, apart=True)
         self._remote = Remote(self._clone, remote, explain_reading)
-        self._own = self._writer = self._clone  # until the store is open
+        self._writer = self._tidying = self._clone  # until the store is open
 
     @property
     def objects(self) -> Path:
@@ -63,6 +80,11 @@ class Mirror:
     def variables(self) -> Mapping[str, str]:
         """What lets git read the store as if it was part of the clone."""
         return seeing(self.objects)
+
+    @property
+    def writing(self) -> Mapping[str, str]:
+        """What lets git see the same and write into the store, so that the clone stays as it is."""
+        return {"GIT_OBJECT_DIRECTORY": str(self.objects), **seeing(self._describe_clone()[0])}
 
     @property
     def name(self) -> str:
@@ -86,14 +108,15 @@ class Mirror:
     def stop(self) -> None:
         """End what is under way, from another thread; nothing can be asked any more."""
         self._is_stopped = True
-        for git in (self._clone, self._writer, self._own):
+        for git in (self._clone, self._writer, self._tidying):
             git.give_up()
 
     # --- one poll -----------------------------------------------------------------------------
 
     def _poll(self) -> None:
-        if not (self._store / "objects").is_dir() or self._own is self._clone:
-            self._open()
+        self._check_place()
+        if not self._is_ours() or self._writer is self._clone:
+            self.open()
         deadline = Deadline(self._clock, ASK_SECONDS)
         self._choose(deadline)
         tip = self._remote.ask([self._branch], deadline.left).tips.get(self._branch, "")
@@ -122,12 +145,8 @@ class Mirror:
 
     def _recall(self) -> str:
         """Give the commit of the branch that was fetched last, maybe by an earlier process."""
-        found = self._own.attempt("rev-parse", "--verify", "--quiet", f"{self._ref}^{{commit}}")
-        return found.output.decode().strip() if found.code == 0 else ""
-
-    @property
-    def _ref(self) -> str:
-        return f"{_FOLLOWED}{self._remote.name}/{self._branch}"
+        commit = self._read_tips().get(self.name, "")
+        return commit if commit and self._has(commit) else ""
 
     def _miss(self) -> None:
         """Judge that there is no such branch: fine as long as nobody has ever seen it."""
@@ -146,7 +165,7 @@ class Mirror:
             self._fetch_or_begin_again()
             if not self._has(tip):
                 raise BranchMoved("it moved on while it was fetched")
-        self._own.run("update-ref", self._ref, tip)
+        self._note_tip(tip)
 
     def _fetch_or_begin_again(self) -> None:
         try:
@@ -155,7 +174,7 @@ class Mirror:
             if self._is_whole():
                 raise
             self._throw_away()
-            self._open()
+            self.open()
             self._fetch()
 
     def _fetch(self) -> None:
@@ -176,8 +195,7 @@ class Mirror:
             raise explain_reading(remote, outcome.messages)
         self._fetches += 1
         if self._fetches % _TIDY_EVERY == 0:
-            tidy = ("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
-            self._own.attempt(*tidy, seconds=FETCH_SECONDS)
+            self._tidy()
 
     def _has(self, commit: str) -> bool:
         asked = ("cat-file", "-e", f"{commit}^{{tree}}")
@@ -185,21 +203,26 @@ class Mirror:
 
     # --- the store ----------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        """Make the store if need be, of the clone's kind, and let it see the clone's objects."""
-        objects, shallow, kind = self._describe_clone()
+    def open(self) -> None:
+        """Make the store if need be, and let git write into it and see the clone's objects."""
+        if not self._is_ours():
+            self._throw_away()
         make_state_folder(self._store.parent)
-        self._store.mkdir(exist_ok=True)
-        cut = {"GIT_SHALLOW_FILE": str(shallow)} if shallow.is_file() else {}
-        self._own = Git(self._store, {"GIT_DIR": str(self._store), **cut}, apart=True)
-        self._own.run("init", "--quiet", "--bare", "--template=", f"--object-format={kind}")
-        info = self._store / "objects/info"
-        info.mkdir(exist_ok=True)
-        (info / "alternates").write_text(f"{objects}\n", errors="surrogateescape")
-        variables = {"GIT_OBJECT_DIRECTORY": str(self._store / "objects"), **seeing(objects)}
-        self._writer = Git(self._clone.root, variables, apart=True)
+        for folder in ("info", "pack"):
+            (self.objects / folder).mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            (self.objects / "info/alternates").unlink()
+        self._writer = Git(self._clone.root, self.writing, apart=True)
         if self._is_stopped:
             self.stop()
+
+    def _is_ours(self) -> bool:
+        """Tell whether the store is there, with nothing in it that we do not make."""
+        try:
+            found = {entry.name for entry in self._store.iterdir()}
+        except OSError:
+            return False
+        return "objects" in found and found <= _OURS and not self._store.is_symlink()
 
     def _describe_clone(self) -> tuple[Path, Path, str]:
         """Give where its objects are and where its history is cut off, and how it names objects."""
@@ -210,17 +233,70 @@ class Mirror:
         objects, shallow, kind = told.decode(errors="surrogateescape").strip("\n").split("\n")
         return Path(objects), Path(shallow), kind
 
+    def _read_tips(self) -> dict[str, str]:
+        """Give the commit of each branch that was fetched, by the branch's name."""
+        try:
+            lines = (self._store / _TIPS).read_text(errors="surrogateescape").splitlines()
+        except OSError:
+            return {}
+        return {found[2]: found[1] for line in lines if (found := _TIP(line))}
+
+    def _note_tip(self, tip: str) -> None:
+        tips = {**self._read_tips(), self.name: tip}
+        lines = "".join(f"{commit} {name}\n" for name, commit in tips.items())
+        new = self._store / f"{_TIPS}.new"
+        new.write_text(lines, errors="surrogateescape")
+        new.replace(self._store / _TIPS)
+
+    def _tidy(self) -> None:
+        """Let git pack what was fetched; for that it wants a repository, which is there meanwhile.
+
+        It is nowhere below the clone, so that nobody else says what its settings and hooks are.
+        """
+        _, shallow, kind = self._describe_clone()
+        cut = {"GIT_SHALLOW_FILE": str(shallow)} if shallow.is_file() else {}
+        with suppress(BlockingIOError), _alone(self.objects), tempfile.TemporaryDirectory() as own:
+            git = self._tidying = Git(
+                Path(own), {**self.writing, "GIT_DIR": own, **cut}, apart=True
+            )
+            if self._is_stopped:
+                self.stop()
+            git.run(*NO_HOOKS, "init", "-q", "--bare", "--template=", f"--object-format={kind}")
+            for at, commit in enumerate(filter(self._has, set(self._read_tips().values()))):
+                git.run(*NO_HOOKS, "update-ref", f"refs/heads/{at}", commit)
+            tidy = ("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
+            git.attempt(*NO_HOOKS, *tidy, seconds=FETCH_SECONDS)
+
     def _is_whole(self) -> bool:
         """Tell whether everything is there that the clone's own references do not lead to.
 
         A git that was killed tells nothing, and is no reason to throw anything away.
         """
         if not self.tip:
-            return self._own.attempt("rev-parse", "--git-dir").code <= 0
+            return self._is_ours()
         walk = ("rev-list", "--objects", "--exclude-promisor-objects", "--quiet", self.tip)
         return self._writer.attempt(*walk, "--not", "--all").code <= 0
 
     def _throw_away(self) -> None:
         self._is_at_hand = False
         with suppress(OSError):
-            shutil.rmtree(self._store)
+            if self._store.is_symlink() or self._store.is_file():
+                self._store.unlink()
+            else:
+                shutil.rmtree(self._store)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from tidying a folder; raises BlockingIOError where somebody does already."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks: git copes with two at once
+            pass
+        yield
+    finally:
+        os.close(handle)
