@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -330,6 +331,24 @@ def test_status_files_are_pushed_and_its_own_pushes_are_nothing_new(world: World
     assert world.commits() == commits + 2
     assert len(running.published) == 2
     assert not running.said.failures + again.said.failures
+
+
+def test_a_clone_stays_whole_while_status_files_are_pushed(world: World) -> None:
+    """Nothing that it needs lies in the store alone, and it holds nothing that needs the store."""
+    git = world.served.clone.git
+    before = git("for-each-ref")
+    with watching(world.served.root, poll=POLL, write_back="push") as running:
+        running.wait_for_published(1)
+        for number in (1, 2):
+            world.push(number)
+            path = f"status/0000/{number:06d}.yaml"
+            running.wait_until(partial(is_on_main, world, path), "the status file")
+        assert git("for-each-ref") == before
+    shutil.rmtree(world.served.root / ".franc")
+    assert git("fsck", "--strict") == ""
+    git("gc", "-q", "--prune=now")
+    git("pull", "-q", "--ff-only")
+    assert git("rev-parse", "HEAD") == Clone(world.remote).git("rev-parse", "main")
 
 
 def is_on_main(world: World, path: str) -> bool:

@@ -130,6 +130,26 @@ def test_status_files_are_pushed_from_any_clone_and_nothing_else_changes(
         assert site.state() == before
 
 
+def test_a_remote_is_pushed_to_with_all_of_its_settings(host: Host, site: Site) -> None:
+    """Its address for pushes, what is to be called there, and what addresses stand for."""
+    site.order(2, push=False)
+    site.clone.git("push", "--quiet", "origin", "HEAD:main")
+    git = site.clone.git
+    git("remote", "rename", "origin", "my.remote")
+    git("config", "remote.my.remote.url", "far:away.git")
+    git("config", f"url.{host.folder}/.insteadOf", "near:")
+    git("config", "remote.my.remote.pushurl", "near:host.git")
+    git("config", f"url.{host.folder}/host.git.insteadOf", "far:away.git")
+    called = site.root.parent / "called"
+    git("config", "remote.my.remote.receivepack", f"touch '{called}'; git-receive-pack")
+    before = site.state()
+    report = site.publish()
+    assert report.written is not None
+    assert report.written.commit == host.main
+    assert called.exists()
+    assert site.state() == before
+
+
 def test_the_bytes_are_those_of_the_files_mode(host: Host, site: Site) -> None:
     site.publish()
     other = host.clone("other")

@@ -83,7 +83,7 @@ def open_daemon(
     with ExitStack() as stack:
         repository, mirror = _open_followed(settings, choices, narrator)
         if mirror is not None:
-            choices = replace(choices, variables=mirror.variables)
+            choices = replace(choices, variables=mirror.variables, writing=mirror.writing)
         turn = stack.enter_context(open_pass(settings, choices, repository))
         turn.publisher.progress = _Progress(board, stop)
         source = open_source(repository, mirror, narrator.warn)

@@ -29,6 +29,8 @@ class Choices:
     local: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     """What is set in git's environment: with it, git sees what was fetched of a remote."""
+    writing: Mapping[str, str] = field(default_factory=dict)
+    """The same where status commits are made, if not in the clone itself."""
     progress: Progress = no_progress
 
 

@@ -125,7 +125,7 @@ def _open_commits(settings: Settings, choices: Choices) -> WriteBack:
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.commits import GitCommits
 
-    git = Git(settings.root, choices.variables)
+    git = Git(settings.root, choices.writing or choices.variables)
     commits = GitCommits(git)
     state = state_folder(settings)
     is_push = settings.write_back == "push"
@@ -152,10 +152,11 @@ def _remote_branches(
 ) -> tuple[RemoteBranch, RemoteBranch | None]:
     """Give the branch that status files belong to, and the one for what it refuses."""
     from franc_gitops.repositories.git.branches import RemoteBranch
+    from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.remote import Remote
     from franc_gitops.repositories.git.targets import choose_remote, find_branch
 
-    remote = Remote(git, choose_remote(git, settings.remote))
+    remote = Remote(git, choose_remote(Git(settings.root), settings.remote))
     branch = RemoteBranch(
         git, commits, remote, lambda left: settings.branch or find_branch(git, remote, left)
     )

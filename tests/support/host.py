@@ -143,11 +143,13 @@ class Site:
 
     def state(self) -> dict[str, str]:
         """Give all of a work tree's clone that a write-back by push must leave alone."""
+        border = self.root / self.clone.git("rev-parse", "--git-path", "shallow")
         return {
             "head": self.clone.git("rev-parse", "--symbolic-full-name", "HEAD", "HEAD"),
             "index": self.clone.git("ls-files", "--stage", "--debug"),
             "status": self.clone.git("status", "--porcelain", "--untracked-files=all"),
-            "heads": self.clone.git("for-each-ref", "refs/heads", "refs/franc-gitops"),
+            "references": self.clone.git("for-each-ref"),
+            "border": border.read_text() if border.exists() else "",
         }
 
 

@@ -28,14 +28,18 @@ class RemoteBranch:
     """A branch of a remote; what the clone has checked out, if anything, stays as it is."""
 
     def __init__(
-        self, git: Git, commits: GitCommits, remote: Remote, find: Callable[[Deadline], str]
+        self,
+        git: Git,
+        commits: GitCommits,
+        remote: Remote,
+        find: Callable[[Deadline], str],
     ) -> None:
         """Take what finds the branch's name: it may change while a daemon runs."""
         self._git = git
         self._commits = commits
         self._remote = remote
         self._find = find
-        self._branch = ""
+        self._branch = self._seen = ""
 
     @property
     def name(self) -> str:
@@ -47,9 +51,10 @@ class RemoteBranch:
         self._branch = self._find(deadline)
         tip = self._ask(deadline)
         if tip and not self._is_at_hand(tip, deadline):
-            self._remote.fetch(self._branch, deadline.left, shallow=self._is_shallow())
+            self._fetch(deadline, shallow=self._is_shallow())
             if not self._is_at_hand(tip, deadline):
                 raise BranchMoved(f"{self.name} moved on while it was fetched")
+        self._seen = tip
         return tip
 
     def try_out(self, deadline: Deadline) -> None:
@@ -78,15 +83,21 @@ class RemoteBranch:
         """Tell whether others have only added to our commit since it was pushed."""
         if not tip:
             return False
-        self._remote.fetch(self._branch, deadline.left, shallow=False)
+        self._seen = commit_id
+        self._fetch(deadline, shallow=False)
         return self._commits.contains(tip, commit_id)
+
+    def _fetch(self, deadline: Deadline, *, shallow: bool) -> None:
+        """Have the branch's commit at hand; what the clone sees may have no reference here."""
+        known = [self._seen] if self._seen else []
+        self._remote.fetch(self._branch, deadline.left, known=known, shallow=shallow)
+
+    def _is_shallow(self) -> bool:
+        return self._git.run("rev-parse", "--is-shallow-repository") == b"true\n"
 
     def _is_at_hand(self, commit: str, deadline: Deadline) -> bool:
         seconds = max(deadline.left, LEAST)  # a partial clone asks its remote
         return self._git.attempt("cat-file", "-e", f"{commit}^{{tree}}", seconds=seconds).code == 0
-
-    def _is_shallow(self) -> bool:
-        return self._git.run("rev-parse", "--is-shallow-repository") == b"true\n"
 
 
 class CheckedOutBranch:

@@ -14,7 +14,7 @@ from franc_gitops.repositories.git.command import NO_HOOKS, GitTooSlow
 from franc_gitops.repositories.git.refusals import explain_remote, is_race, rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from franc_gitops.errors import FrancError
     from franc_gitops.repositories.git.command import Git, Outcome
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 HEADS = "refs/heads/"
 LEAST = 10.0
 """Seconds for a question, also when time is over: how a push ended must be known."""
+
+_UNTRACKED = "franc-gitops-push"
+_OF_TRACKING = {"fetch", "mirror", "partialclonefilter", "promisor", "push", "skipfetchall"}
 
 
 class Heads(NamedTuple):
@@ -57,18 +60,21 @@ class Remote:
         tips = {name.removeprefix(HEADS): id_ for id_, name in rows if name.startswith(HEADS)}
         return Heads(tips, default.removeprefix("ref: ").removeprefix(HEADS))
 
-    def fetch(self, branch: str, seconds: float, *, shallow: bool) -> None:
-        """Bring the newest commit of a branch, of its history only what a clone like this has.
+    def fetch(
+        self, branch: str, seconds: float, *, known: Collection[str] = (), shallow: bool = False
+    ) -> None:
+        """Bring the newest commit of a branch; no reference is written.
 
-        No reference is written. In a shallow clone only that commit comes along (`shallow`): its
-        history may lead around the clone's border and all the way down.
+        What the remote need not send is what has led to `known` commits, by default to the
+        references. `shallow` brings no history, and so makes the repository a shallow one.
         """
         depth = ["--depth=1"] if shallow else []
+        tips = [f"--negotiation-tip={commit}" for commit in known]
         self._try(
             (
                 *NO_HOOKS, "fetch", "--quiet", "--no-tags", "--no-prune", "--refmap=",
                 "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
-                *depth, "--", self.name, HEADS + branch,
+                *depth, *tips, "--", self.name, HEADS + branch,
             ),
             seconds,
         )  # fmt: skip
@@ -88,11 +94,27 @@ class Remote:
             self._judge(outcome, branch)
 
     def _pushing(self, option: str, commit: str, branch: str) -> tuple[str, ...]:
+        settings = self._untracked()
         return (
-            *NO_HOOKS, "-c", f"remote.{self.name}.mirror=false", "push", "--porcelain",
+            *NO_HOOKS, *settings, "push", "--porcelain",
             "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed",
-            option, "--", self.name, f"{commit}:{HEADS}{branch}",
+            option, "--", _UNTRACKED if settings else self.name, f"{commit}:{HEADS}{branch}",
         )  # fmt: skip
+
+    def _untracked(self) -> list[str]:
+        """Give the settings of another name for the remote, under which no branch tracks it.
+
+        Git moves `refs/remotes/…` after each push to a remote that it fetches from.
+        """
+        start = f"remote.{self.name}."
+        told = self._git.attempt("config", "-z", "--get-regexp", r"^remote\.").output
+        found: list[str] = []
+        for entry in told.decode(errors="surrogateescape").split("\0"):
+            name, is_given, value = entry.partition("\n")
+            key = name.removeprefix(start)
+            if name.startswith(start) and "." not in key and key not in _OF_TRACKING:
+                found += ["-c", f"remote.{_UNTRACKED}.{key}{'=' * bool(is_given)}{value}"]
+        return found
 
     def _judge(self, outcome: Outcome, branch: str) -> None:
         """Raise what a push that failed stands for."""
