@@ -26,6 +26,8 @@ from franc_gitops.model import Written
 from franc_gitops.pipeline.commit_message import MOST_CHANGES
 from franc_gitops.pipeline.ports import PartialCommits
 from franc_gitops.pipeline.writeback_git import GitWriteBack
+from franc_gitops.repositories.git.annex import Annex
+from franc_gitops.repositories.git.command import Git
 from franc_gitops.repositories.git.commits import GitCommits
 from franc_gitops.settings import load_settings
 from tests.support.git import Clone, environment
@@ -130,6 +132,29 @@ def test_status_files_are_pushed_from_any_clone_and_nothing_else_changes(
         assert site.state() == before
 
 
+def test_a_shallow_clone_that_is_behind_stays_as_it_is(host: Host, site: Site) -> None:
+    """It gets no second border, which `git pull` could not cross, and nothing half."""
+    behind = host.clone("ci", "--depth=1")
+    site.order(2)
+    before = behind.state()
+    check_pushed(behind.publish(), host)
+    assert "phase: Completed" in host.status(1)
+    assert [*host.files(folder="status")] == [PINS, STATUS]
+    assert behind.state() == before
+    behind.clone.git("fsck", "--strict")
+    behind.clone.git("pull", "--quiet", "--ff-only")
+    check_pushed(behind.publish(), host)
+    assert "phase: Completed" in host.status(2)
+
+
+def test_doctor_leaves_a_shallow_clone_as_it_is(host: Host, site: Site) -> None:
+    behind = host.clone("ci", "--depth=1")
+    site.order(2)
+    before = behind.state()
+    Project(behind.clone).run("doctor", FRANC_WRITE_BACK="push")
+    assert behind.state() == before
+
+
 def test_a_remote_is_pushed_to_with_all_of_its_settings(host: Host, site: Site) -> None:
     """Its address for pushes, what is to be called there, and what addresses stand for."""
     site.order(2, push=False)
@@ -148,6 +173,34 @@ def test_a_remote_is_pushed_to_with_all_of_its_settings(host: Host, site: Site) 
     assert report.written.commit == host.main
     assert called.exists()
     assert site.state() == before
+
+
+def test_an_annex_has_the_settings_of_its_clone(site: Site) -> None:
+    """Whatever they hold, and each as often as it is there."""
+    values = ["", " a ", 'b "c" \\ # ; d', "line\nbreak", "tab\t", "=", "ä"]
+    for name in ("http.https://example.com/a.b=c.extraHeader", 'x.a "b" \\ ].key', "y.key"):
+        for value in [*values, values[1]]:
+            site.clone.git("config", "--add", name, value)
+    with (site.root / ".git/config").open("a") as file:
+        file.write("[z]\n\tflag\n[include]\n\tpath = more\n")
+    (site.root / ".git/more").write_text("[more]\n\tkey = value\n")
+    site.clone.git("config", "core.sshCommand", "ssh -v")
+    (site.root / ".git/shallow").touch()
+    annex = Annex(site.root)
+    found, wanted = (settings_of(git) for git in (annex.git, Git(site.root)))
+    assert [one for one in wanted if one not in found] == []
+    assert sorted(one for one in found if one in wanted) == sorted(wanted)
+    folder = Path(annex.variables["GIT_OBJECT_DIRECTORY"]).parent
+    assert folder.stat().st_mode & 0o077 == 0
+    annex.close()
+    assert not folder.exists()
+
+
+def settings_of(git: Git) -> list[str]:
+    """Give all settings that are not about the place itself."""
+    place = ("core.bare", "core.worktree", "core.repo", "core.log", "branch.", "include.")
+    entries = git.run("config", "--list", "--includes", "-z").decode().split("\0")[:-1]
+    return [entry for entry in entries if not entry.startswith(place)]
 
 
 def test_the_bytes_are_those_of_the_files_mode(host: Host, site: Site) -> None:

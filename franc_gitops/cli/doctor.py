@@ -221,12 +221,13 @@ def _status_folder(settings: Settings) -> Check:
 def _status_commits(settings: Settings) -> Check:
     """Look whether the branch is there and lets us in."""
     from franc_gitops.pipeline.writeback_git import GitWriteBack
-    from franc_gitops.wiring import open_write_back
+    from franc_gitops.wiring import Choices, beside_the_clone, open_write_back
 
-    write_back = open_write_back(settings)
-    if not isinstance(write_back, GitWriteBack):
-        return Check("status commits", "skipped", "nothing is committed")
-    name = write_back.try_out()
+    with beside_the_clone(settings, Choices()) as choices:
+        write_back = open_write_back(settings, choices)
+        if not isinstance(write_back, GitWriteBack):
+            return Check("status commits", "skipped", "nothing is committed")
+        name = write_back.try_out()
     if settings.write_back == "commit":
         return Check("status commits", "ok", f"they go to {name}, which is checked out")
     told = f"{name} is there and lets us push; whether its rules do shows with the first commit"

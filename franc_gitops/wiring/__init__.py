@@ -32,6 +32,7 @@ from franc_gitops.wiring.repositories import (
 )
 from franc_gitops.wiring.state import state_check
 from franc_gitops.wiring.status import (
+    beside_the_clone,
     open_status_reader,
     open_witness,
     open_work_tree,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Choices",
     "Followed",
+    "beside_the_clone",
     "calendar",
     "find_origin",
     "open_auditor",
@@ -92,7 +94,9 @@ def open_pass(
     clock = SystemClock()
     state_check(settings)()
     with ExitStack() as stack:
-        repository = repository or open_repository(settings, choices)
+        if repository is None:
+            choices = stack.enter_context(beside_the_clone(settings, choices))
+            repository = open_repository(settings, choices)
         stack.callback(repository.close)
         validator = FileValidator(repository.read, Checks(settings.rules))
         stack.callback(validator.close)

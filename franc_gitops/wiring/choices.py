@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from franc_gitops.pipeline.publish import Progress
+    from franc_gitops.repositories.git.annex import Annex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Choices:
     """What is set in git's environment: with it, git sees what was fetched of a remote."""
     writing: Mapping[str, str] = field(default_factory=dict)
     """The same where status commits are made, if not in the clone itself."""
+    annex: Annex | None = None
+    """Where a commit is fetched to without its history."""
     progress: Progress = no_progress
 
 

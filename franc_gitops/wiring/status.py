@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from franc_gitops.wiring.choices import AS_USUAL
 from franc_gitops.wiring.state import state_check, state_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from franc_gitops.model import Pin
@@ -130,7 +132,7 @@ def _open_commits(settings: Settings, choices: Choices) -> WriteBack:
     state = state_folder(settings)
     is_push = settings.write_back == "push"
     branch, fallback = (
-        _remote_branches(settings, git, commits)
+        _remote_branches(settings, choices, git, commits)
         if is_push
         else (CheckedOutBranch(git, commits), None)
     )
@@ -148,7 +150,7 @@ def _open_commits(settings: Settings, choices: Choices) -> WriteBack:
 
 
 def _remote_branches(
-    settings: Settings, git: Git, commits: GitCommits
+    settings: Settings, choices: Choices, git: Git, commits: GitCommits
 ) -> tuple[RemoteBranch, RemoteBranch | None]:
     """Give the branch that status files belong to, and the one for what it refuses."""
     from franc_gitops.repositories.git.branches import RemoteBranch
@@ -157,12 +159,32 @@ def _remote_branches(
     from franc_gitops.repositories.git.targets import choose_remote, find_branch
 
     remote = Remote(git, choose_remote(Git(settings.root), settings.remote))
+    annex = Remote(choices.annex.git, remote.name) if choices.annex else None
     branch = RemoteBranch(
-        git, commits, remote, lambda left: settings.branch or find_branch(git, remote, left)
+        git, commits, remote, lambda left: settings.branch or find_branch(git, remote, left), annex
     )
     if settings.branch == settings.status_branch:
         return branch, None
-    return branch, RemoteBranch(git, commits, remote, lambda _: settings.status_branch)
+    return branch, RemoteBranch(git, commits, remote, lambda _: settings.status_branch, annex)
+
+
+@contextmanager
+def beside_the_clone(settings: Settings, choices: Choices) -> Iterator[Choices]:
+    """Let a job that pushes from a shallow clone fetch and commit elsewhere than in the clone."""
+    if settings.write_back != "push" or choices.worktree or not choices.write_back:
+        yield choices
+        return
+    from franc_gitops.repositories.git import is_git_repository
+    from franc_gitops.repositories.git.annex import Annex, is_shallow
+
+    if not is_git_repository(settings.root) or not is_shallow(settings.root):
+        yield choices
+        return
+    annex = Annex(settings.root)
+    try:
+        yield replace(choices, variables=annex.variables, annex=annex)
+    finally:
+        annex.close()
 
 
 def open_status_reader(settings: Settings, choices: Choices) -> StatusReader | None:

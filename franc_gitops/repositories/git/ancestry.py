@@ -24,6 +24,8 @@ def descends(git: Git, commit: str, ancestor: str) -> bool:
 
 def shallow_commits(git: Git) -> set[str]:
     """Give the commits whose parents a shallow clone does not have; none in a whole clone."""
-    told = git.run("rev-parse", "--git-path", "shallow").decode(errors="surrogateescape")
+    told = git.shallow_file or git.run("rev-parse", "--git-path", "shallow").decode(
+        errors="surrogateescape"
+    )
     file = git.root / told.removesuffix("\n")
     return set(file.read_text().split()) if file.is_file() else set()

@@ -33,12 +33,18 @@ class RemoteBranch:
         commits: GitCommits,
         remote: Remote,
         find: Callable[[Deadline], str],
+        annex: Remote | None = None,
     ) -> None:
-        """Take what finds the branch's name: it may change while a daemon runs."""
+        """Take what finds the branch's name: it may change while a daemon runs.
+
+        In a shallow clone, `annex` is the same remote seen from where a commit may be fetched
+        without its history, which may lead around the clone's border and all the way down.
+        """
         self._git = git
         self._commits = commits
         self._remote = remote
         self._find = find
+        self._annex = annex
         self._branch = self._seen = ""
 
     @property
@@ -51,7 +57,7 @@ class RemoteBranch:
         self._branch = self._find(deadline)
         tip = self._ask(deadline)
         if tip and not self._is_at_hand(tip, deadline):
-            self._fetch(deadline, shallow=self._is_shallow())
+            self._fetch(deadline, shallow=self._annex is not None)
             if not self._is_at_hand(tip, deadline):
                 raise BranchMoved(f"{self.name} moved on while it was fetched")
         self._seen = tip
@@ -89,11 +95,13 @@ class RemoteBranch:
 
     def _fetch(self, deadline: Deadline, *, shallow: bool) -> None:
         """Have the branch's commit at hand; what the clone sees may have no reference here."""
-        known = [self._seen] if self._seen else []
-        self._remote.fetch(self._branch, deadline.left, known=known, shallow=shallow)
+        known = self._seen or (self._head() if self._annex else "")
+        remote = self._annex or self._remote
+        remote.fetch(self._branch, deadline.left, known=[known] if known else [], shallow=shallow)
 
-    def _is_shallow(self) -> bool:
-        return self._git.run("rev-parse", "--is-shallow-repository") == b"true\n"
+    def _head(self) -> str:
+        found = self._git.attempt("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+        return found.output.decode().strip()
 
     def _is_at_hand(self, commit: str, deadline: Deadline) -> bool:
         seconds = max(deadline.left, LEAST)  # a partial clone asks its remote

@@ -117,6 +117,11 @@ class Git:
         self._is_given_up = False
         self._environment = {**environment(), **(variables or {})}
 
+    @property
+    def shallow_file(self) -> str:
+        """Where the history is said to end, if not where the repository says it; else empty."""
+        return self._environment.get("GIT_SHALLOW_FILE", "")
+
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run to the end and give the standard output; raises RepositoryError."""
         with self.start(*arguments, stdin=bool(stdin)) as process:
