@@ -432,10 +432,16 @@ def test_what_is_fetched_to_where_nothing_was_is_seen_by_who_has_been_asked_befo
     assert path in found.files
 
 
+def is_deleted(folder: Path) -> bool:
+    """Delete a folder, as far as nothing is made in it at that moment."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
 def test_a_clone_that_is_deleted_and_made_anew(world: World) -> None:
     with watching(world.served.root, poll=POLL) as running:
         running.wait_for_published(1)
-        shutil.rmtree(world.served.root)
+        wait_for(lambda: is_deleted(world.served.root), what="the clone to be deleted", seconds=30)
         clone_repository(world.remote, world.served.root)
         running.wait_until(world.store.exists, "another store")
         commit = world.push(5)

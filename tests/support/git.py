@@ -86,7 +86,7 @@ class Clone:
 
     def _add(self) -> None:
         """Add all there is; once more where a daemon replaces a status file at that moment."""
-        arguments = ("add", "--all", "--force", "--", ".", ":(exclude).franc")
+        arguments = ("add", "--all", "--force", "--", ".", ":(exclude,glob)**/.franc/**")
         for _ in range(5):
             with suppress(AssertionError):
                 self.git(*arguments)

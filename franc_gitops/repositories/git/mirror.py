@@ -205,6 +205,7 @@ class Mirror:
 
     def open(self) -> None:
         """Make the store if need be, and let git write into it and see the clone's objects."""
+        writing = self.writing  # raises where the clone is gone: nothing is made in its place then
         if not self._is_ours():
             self._throw_away()
         make_state_folder(self._store.parent)
@@ -212,7 +213,7 @@ class Mirror:
             (self.objects / folder).mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             (self.objects / "info/alternates").unlink()
-        self._writer = Git(self._clone.root, self.writing, apart=True)
+        self._writer = Git(self._clone.root, writing, apart=True)
         if self._is_stopped:
             self.stop()
 
