@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,16 +23,19 @@ from franc_gitops.pipeline.windows import next_due, wait_for_window
 from franc_gitops.settings import FILE_NAME, Settings, load_settings
 from franc_gitops.settings.schema import configuration_schema
 from franc_gitops.settings.sources import operator
+from franc_gitops.wiring import Choices, open_auditor, open_pass
+from tests.support.clock import SetClock
 from tests.support.project import Project, new_project
 from tests.support.schedule import NOW, make_request, make_situation
 from tests.test_plan import EDITED, ONE, World, outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from franc_gitops.model import Value
     from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.turn import Pass
 
 WEEKEND: dict[str, Value] = {
     "reason": "weekend",
@@ -467,6 +471,107 @@ def test_who_overrode_which_freeze_stays_known(project: Project) -> None:
     project.run("publish", "--ignore-freeze", GITHUB_ACTOR="bob")
     assert len(told()) == 1, "the reformatted file is known again by now"
     assert project.run("verify").returncode == 0
+
+
+MORNING = "not_before: 2026-03-02T09:00:00+01:00\nnot_after: 2026-03-02T12:00:00+01:00\n"
+MOMENTS = {"early": "2026-03-01T12:00:00Z", "in it": "2026-03-02T09:30:00Z", "late": "2026-03-03"}
+CALENDARS = {
+    "none": "[]",
+    "long": FOR_EVER,
+    "into it": "[{reason: 'a: b', from: 2026-03-01, until: 2026-03-02, time_zone: UTC}]",
+}
+
+
+@contextmanager
+def at_a_time(project: Project, moment: str, calendar: str) -> Iterator[tuple[Settings, Pass]]:
+    """Open a pass at some time, with some freezes."""
+    environ = {"FRANC_FREEZE": CALENDARS[calendar]}
+    settings = load_settings(project.root, environ=environ, is_tracked=lambda _: False)
+    with open_pass(settings, Choices()) as turn:
+        turn.clock = SetClock(datetime.fromisoformat(MOMENTS[moment]).replace(tzinfo=UTC))
+        yield settings, turn
+
+
+def plain_text(number: int) -> str:
+    return (
+        f"type: pop_deployment\nchange_number: CHG-2026-{number:06d}\npop_name: NYC-PoP-{number}\n"
+        "location: New York\ndesign_pattern: Hub-Spoke\nprovider: Equinix\n"
+    )
+
+
+def audited(project: Project, moment: str, calendar: str) -> list[tuple[str, str]]:
+    with at_a_time(project, moment, calendar) as (settings, turn):
+        audit = open_auditor(settings, Choices(), turn).run()
+        return [(found.code, found.path) for found in audit.problems]
+
+
+TIMES = [
+    (moment, calendar)
+    for moment in MOMENTS
+    for calendar in CALENDARS
+    if moment != "in it" or calendar in {"long", "into it"}  # else it is published
+]
+
+
+@pytest.mark.parametrize(("moment", "calendar"), TIMES)
+def test_an_audit_at_another_time_finds_nothing_wrong_with_what_waits(
+    tmp_path: Path, moment: str, calendar: str
+) -> None:
+    """Neither with a request that nobody knows nor with a held revision of a published one."""
+    project = new_project(tmp_path / "work")
+    again = plain_text(1) + "revision: 2\n"
+    project.clone.commit({"requests/a.yaml": plain_text(1), "requests/c.yaml": plain_text(3)})
+    with at_a_time(project, "early", "none") as (_, turn):
+        assert turn.run().published
+    project.clone.commit(
+        {
+            "requests/a.yaml": again + MORNING,
+            "requests/b.yaml": "---\n".join((plain_text(2) + MORNING, plain_text(4))),
+            "requests/c.yaml": plain_text(3) + MORNING,
+        }
+    )
+    with at_a_time(project, moment, calendar) as (_, turn):
+        turn.run()
+    assert b"phase: Scheduled" in project.status_files()["a.yaml"]
+    for time in TIMES:
+        assert audited(project, *time) == [], time
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Scheduled: not before 2026-03-02T09:00:00+01:00", "Scheduled: not before next year"),
+        ("Scheduled: not before 2026-03-02T09:00:00+01:00", "scheduled: not before 2026"),
+        ('"Scheduled: not before 2026-03-02T09:00:00+01:00"', "[]"),
+        ('"Scheduled: not before 2026-03-02T09:00:00+01:00"', "'"),
+        ("Scheduled: not before 2026-03-02T09:00:00+01:00", "Frozen until Friday: x"),
+        ("Scheduled: not before 2026-03-02T09:00:00+01:00", "Cancelled before it was published"),
+        ("revision: 1", "revision: 2"),
+        ("phase: Scheduled", "phase: Completed"),
+        ("task: null", "task: null\n# mine"),
+    ],
+)
+def test_what_was_never_said_of_a_request_that_waits_is_found(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    project = new_project(tmp_path / "work")
+    project.clone.commit({"requests/a.yaml": plain_text(1) + MORNING})
+    with at_a_time(project, "early", "none") as (_, turn):
+        turn.run()
+    file = project.root / "status/a.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    for moment, calendar in (("early", "none"), ("late", "none"), ("early", "long")):
+        assert audited(project, moment, calendar) == [("FRN620", "status/a.yaml")], moment
+
+
+def test_an_audit_after_an_emergency_finds_nothing_wrong(project: Project) -> None:
+    later = "not_before: 2998-01-01T00:00:00Z\n"
+    project.clone.commit({"requests/b.yaml": plain_text(2) + later})
+    assert project.run("publish", "--ignore-freeze").returncode == 0
+    done = project.run("verify")
+    assert done.returncode == 0, done.stdout
 
 
 def test_who_runs_it_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from franc_gitops.audit.waiting import was_right
 from franc_gitops.model import Place
 from franc_gitops.pipeline.witness import claims
 from franc_gitops.problems import problem
 from franc_gitops.status_files import is_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from franc_gitops.model import Problem
+    from franc_gitops.model import Problem, Request
     from franc_gitops.pipeline.ports import Projection
     from franc_gitops.pipeline.project import StatusFile
     from franc_gitops.pipeline.witness import Claim
@@ -34,6 +35,7 @@ _SHOWN = 60
 class StatusAudit:
     """Compares a status folder; `below` and `shown` are the requests' and its own path with `/`.
 
+    `waiting` are the requests that wait for their time, by path of the request file and id.
     `wrong` are the status files to be written, `strays` the request files whose status file is
     to be removed; `told` what the files that are not as they must be tell as published.
     """
@@ -42,6 +44,7 @@ class StatusAudit:
     below: str
     shown: str
     progress: Callable[[int], None] = lambda _: None
+    waiting: Mapping[str, Mapping[str, Request]] = field(default_factory=dict)
     count: int = 0
     problems: list[Problem] = field(default_factory=list)
     wrong: list[StatusFile] = field(default_factory=list)
@@ -70,6 +73,9 @@ class StatusAudit:
     ) -> None:
         expected = status.render()
         if content == expected:
+            return
+        waiting = self.waiting.get(status.path)
+        if content is not None and waiting and was_right(content, expected, waiting):
             return
         self.wrong.append(status)
         if content is None:

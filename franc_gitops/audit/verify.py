@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from franc_gitops import pins
 from franc_gitops.audit.events import EventAudit
 from franc_gitops.audit.status import StatusAudit
+from franc_gitops.audit.waiting import waiting_requests
 from franc_gitops.errors import GuardRefused
 from franc_gitops.problems import problem
 
@@ -82,6 +83,7 @@ class Auditor:
             f"{self.requests_dir}/",
             f"{self.status_dir}/",
             steps.done,
+            waiting_requests(plan),
         )
         if self.folder is not None:
             status.run(self.turn.projection(plan))

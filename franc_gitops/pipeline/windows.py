@@ -6,6 +6,7 @@ for nothing: it takes back, and adds nothing.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,7 +36,7 @@ def wait_for_window(request: Request, now: datetime, freeze: Calendar) -> Wait |
     """Tell what a request waits for; None if it may be published now."""
     opens, closes = request.not_before, request.not_after
     if closes is not None and now > closes:
-        return Wait(f"its window closed at {closes.isoformat()}; set a new `not_after`", None)
+        return Wait(_closed(closes), None)
     early = f"scheduled: not before {opens.isoformat()}" if opens and now < opens else ""
     start = opens if opens and early else now
     frozen = freeze.frozen(request.type, start)
@@ -52,6 +53,26 @@ def _describe(frozen: Frozen) -> str:
     if frozen.until is None:
         return f"frozen without end: {frozen.reason}"
     return f"frozen until {frozen.until.isoformat()}: {frozen.reason}"
+
+
+def may_be_said(request: Request, reason: str) -> bool:
+    """Tell whether a request could wait for this reason at some time, with some calendar."""
+    opens, closes = request.not_before, request.not_after
+    early = f"scheduled: not before {opens.isoformat()}" if opens else ""
+    if early and reason == early:
+        return True
+    if closes is not None and reason == _closed(closes):
+        return True
+    return (
+        _FROZEN.fullmatch(reason.removeprefix(f"{early}, then ") if early else reason) is not None
+    )
+
+
+_FROZEN = re.compile(r"frozen (?:until \d{4}-\d\d-\d\dT[0-9:.+-]+|without end): .+", re.DOTALL)
+
+
+def _closed(closes: datetime) -> str:
+    return f"its window closed at {closes.isoformat()}; set a new `not_after`"
 
 
 def next_due(plan: Plan) -> datetime | None:
