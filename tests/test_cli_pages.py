@@ -80,7 +80,7 @@ def test_settings_that_are_wrong_can_still_be_asked_about(project: Project) -> N
     project.clone.write("franc-gitops.yaml", "rules: {location: {pattern: '('}}\n")
     done = project.run("explain", "location")
     assert done.returncode == 0
-    assert "warning: `rules` are not shown: franc-gitops.yaml:1:1: rules:" in done.stderr
+    assert "warning: `rules` are not shown: franc-gitops.yaml:1:29: rules:" in done.stderr
     assert "Building or site" in done.stdout
 
 

@@ -379,7 +379,7 @@ def test_no_pattern_takes_longer_than_its_value_is_long(place: Place, pattern: s
 def test_what_the_matcher_does_not_know_is_refused(place: Place, pattern: str, told: str) -> None:
     place.write(f"rules:\n  location: {{pattern: '{pattern}'}}\n")
     message = place.refused()
-    assert f"{FILE_NAME}:1:1: rules: the pattern of location is not a regular" in message
+    assert f"{FILE_NAME}:2:23: rules: the pattern of location is not a regular" in message
     assert told in message
 
 
@@ -404,7 +404,28 @@ def test_value_rules_can_stand_in_a_variable_or_a_flag(place: Place) -> None:
 )
 def test_a_rule_of_another_shape_is_refused(place: Place, rule: str) -> None:
     place.write(f"rules:\n  location: {rule}\n")
-    assert f"{FILE_NAME}:1:1: rules: " in place.refused()
+    line, _, column = place.refused().removeprefix(f"{FILE_NAME}:").partition(":")
+    assert (line, column.partition(" ")[0]) == ("2", "23:" if "'('" in rule else "13:")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("locaton", "did you mean location?"),
+        ("interfaces.sped", "did you mean interfaces.speed?"),
+        ("colour", "rules can be about user_id, "),
+        ("change_number", "rules can be about user_id, "),
+    ],
+)
+def test_a_rule_about_no_field_is_refused_with_its_place(
+    place: Place, name: str, told: str
+) -> None:
+    place.write(f"rules:\n  device_type: [Switch]\n  {name}: [A]\n")
+    message = place.refused()
+    assert message.startswith(f"{FILE_NAME}:3:3: rules: there is no field {name}; {told}")
+    (place.root / FILE_NAME).unlink()
+    message = place.refused({"FRANC_RULES": f"{{{name}: [A]}}"})
+    assert message.startswith(f"environment FRANC_RULES: rules: there is no field {name}; {told}")
 
 
 def test_a_variable_that_is_not_yaml_is_refused(place: Place) -> None:
@@ -428,7 +449,7 @@ def test_ledgers_can_be_pinned_by_settings(place: Place) -> None:
 )
 def test_a_pin_of_another_shape_is_refused(place: Place, pin: str) -> None:
     place.write(f"ledger:\n- {pin}\n")
-    assert "ledger: " in place.refused()
+    assert f"{FILE_NAME}:2:3: ledger: " in place.refused()
 
 
 # --- the environment ------------------------------------------------------------------------

@@ -288,10 +288,43 @@ def test_the_calendar_stands_in_the_file_or_in_a_variable(tmp_path: Path) -> Non
 
 
 def test_a_fault_is_told_with_its_place(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"franc-gitops.yaml:2:1: freeze: freeze 1: it has"):
+    with pytest.raises(SettingsError, match=r"franc-gitops.yaml:2:10: freeze: freeze 1: it has"):
         settings(tmp_path, "source: x\nfreeze: [{reason: x}]\n")
     with pytest.raises(SettingsError, match="environment FRANC_FREEZE: freeze: it is a list"):
         settings(tmp_path, FRANC_FREEZE="{}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("2026-12-24", "2026-13-24", "8:11"),
+        ("2026-12-26", "2026-13-26", "9:12"),
+        ("2026-12-26", "2026-12-20", "9:12"),
+        ("UTC", "UTS", "10:16"),
+        ("    time_zone: UTC\n", "", "7:5"),
+        ("time_zone: UTC", "zone: UTC", "10:5"),
+        ("    from: 2026-12-24\n", "", "7:5"),
+        ("from: 2026-12-24", "from: 2026-12-24T18:00:00Z", "9:12"),
+        ("reason: holidays", "reason: ''", "7:13"),
+        ("device_connection]", "pop]", "11:29"),
+        ("[pop_deployment, device_connection]", "pop_deployment", "11:12"),
+    ],
+)
+def test_what_is_wrong_in_a_freeze_is_told_with_its_own_line_and_column(
+    tmp_path: Path, old: str, new: str, place: str
+) -> None:
+    text = (
+        "freeze:\n"
+        "  # every year\n"
+        "  - reason: weekend\n    from: Fri 18:00\n    until: Mon 06:00\n    time_zone: UTC\n"
+        "  - reason: holidays\n    from: 2026-12-24\n    until: 2026-12-26\n"
+        "    time_zone: UTC\n    types: [pop_deployment, device_connection]\n"
+    )
+    settings(tmp_path, text)
+    head, tail = text[: text.rindex("  - ")], text[text.rindex("  - ") :]
+    assert old in tail
+    with pytest.raises(SettingsError, match=f"^{FILE_NAME}:{place}: freeze: freeze 2: "):
+        settings(tmp_path, head + tail.replace(old, new))
 
 
 def test_the_schema_of_the_settings_knows_what_a_freeze_is() -> None:

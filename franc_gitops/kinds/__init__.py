@@ -27,6 +27,7 @@ __all__ = [
     "by_type",
     "check_rule_names",
     "configurable",
+    "find_unknown",
     "rules_of",
     "type_field",
 ]
@@ -80,10 +81,22 @@ def rules_of(kind: Kind, rules: Mapping[str, Rule]) -> dict[str, Rule]:
 
 def check_rule_names(names: Iterable[str]) -> None:
     """Raise SettingsError for a value rule about something that is not a field."""
+    unknown = find_unknown(names)
+    if unknown is not None:
+        name, hint = unknown
+        raise SettingsError(f"rules: there is no field {name}", hint=hint)
+
+
+def find_unknown(names: Iterable[str]) -> tuple[str, str] | None:
+    """Give the first name of a value rule that is not a field, and what may be meant instead."""
+    wanted = list(names)
+    if not wanted:
+        return None
     known = configurable()
     of_types = [f"{kind.type}.{name}" for kind in all_kinds() for name in _configurable(kind)]
-    for name in names:
-        if name not in known and name not in of_types:
-            listed = f"rules can be about {', '.join(known)}, or TYPE.FIELD"
-            hint = did_you_mean(name, [*known, *of_types]) or listed
-            raise SettingsError(f"rules: there is no field {name}", hint=hint)
+    fields = [*known, *of_types]
+    name = next((name for name in wanted if name not in fields), None)
+    if name is None:
+        return None
+    listed = f"rules can be about {', '.join(known)}, or TYPE.FIELD"
+    return name, did_you_mean(name, fields) or listed

@@ -9,14 +9,16 @@ a fifth of the start-up time of `validate`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from franc_gitops.model import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from franc_gitops.model import Value
+
+T = TypeVar("T")
 
 _WORDS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -27,7 +29,21 @@ _LAST_PORT = 65_535
 
 
 class Unfit(Exception):
-    """What was written is not such a value; the message says what is expected."""
+    """What was written is not such a value; the message says what is expected.
+
+    `at` leads from the value of the setting to what is wrong in it: keys and list positions;
+    `is_key` tells that the last key itself is.
+    """
+
+    def __init__(self, message: str, *at: str | int, is_key: bool = False) -> None:
+        """Take what to say, and where."""
+        super().__init__(message)
+        self.at = at
+        self.is_key = is_key
+
+    def inside(self, step: str | int, name: str = "") -> Unfit:
+        """Give the same as a fault of what holds this value, with the value's name before it."""
+        return Unfit(f"{name}{self}", step, *self.at, is_key=self.is_key)
 
 
 class Form(NamedTuple):
@@ -131,7 +147,17 @@ def _read_pins(value: Value) -> tuple[Pin, ...]:
     """Read the ledgers that may be published to, as `status/.ledger.yaml` lists them."""
     if not isinstance(value, list) or not value:
         raise Unfit("it is a list of ledgers, each with cluster_id, topic and topic_id")
-    return tuple(map(_read_pin, value))
+    return tuple(read_members(value, _read_pin))
+
+
+def read_members(value: list[Value], read: Callable[[Value], T], name: str = "") -> Iterator[T]:
+    """Read each member of a list; one that is unfit is told by its place, and `name`d by number."""
+    for position, member in enumerate(value):
+        try:
+            yield read(member)
+        except Unfit as error:
+            told = f"{name} {position + 1}: " if name else ""
+            raise error.inside(position, told) from None
 
 
 def _read_pin(value: Value) -> Pin:

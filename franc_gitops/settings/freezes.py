@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
 from franc_gitops.freeze import Calendar, Freeze, Once, Weekly, WeekTime, earliest, latest
-from franc_gitops.settings.forms import Form, Unfit
+from franc_gitops.settings.forms import Form, Unfit, read_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,24 +31,23 @@ _EXPECTED = (
 def _read_freezes(value: Value) -> Calendar:
     if not isinstance(value, list):
         raise Unfit("it is a list of freezes, each with reason, from and until")
-    return Calendar(tuple(_numbered(number, entry) for number, entry in enumerate(value, 1)))
-
-
-def _numbered(number: int, value: Value) -> Freeze:
-    try:
-        return _read_freeze(value)
-    except Unfit as error:
-        raise Unfit(f"freeze {number}: {error}") from None
+    return Calendar(tuple(read_members(value, _read_freeze, "freeze")))
 
 
 def _read_freeze(value: Value) -> Freeze:
-    if not isinstance(value, dict) or not {*_NEEDED} <= {*value} <= {*_NEEDED, *_OPTIONAL}:
-        raise Unfit("it has reason, from and until, and may have time_zone and types")
+    expected = "it has reason, from and until, and may have time_zone and types"
+    if not isinstance(value, dict):
+        raise Unfit(expected)
+    for name in value:
+        if name not in {*_NEEDED, *_OPTIONAL}:
+            raise Unfit(f"there is no field {name}; {expected}", name, is_key=True)
+    if not {*_NEEDED} <= {*value}:
+        raise Unfit(expected)
     reason, begin, end, zone = (value.get(name) for name in (*_NEEDED, "time_zone"))
     if not isinstance(reason, str) or not 0 < len(reason) <= _LONGEST_REASON:
-        raise Unfit(f"reason is a text of at most {_LONGEST_REASON} characters")
+        raise Unfit(f"reason is a text of at most {_LONGEST_REASON} characters", "reason")
     if not isinstance(begin, str) or not isinstance(end, str):
-        raise Unfit(_EXPECTED)
+        raise Unfit(_EXPECTED, "until" if isinstance(begin, str) else "from")
     span = _read_span(begin, end, zone)
     return Freeze(reason, span, _read_types(value.get("types")), written=value)
 
@@ -59,17 +58,20 @@ def _read_span(begin: str, end: str, zone: Value) -> Span:
     weekly = _WEEK_TIME.fullmatch(begin), _WEEK_TIME.fullmatch(end)
     if weekly[0] and weekly[1]:
         if begin == end:
-            raise Unfit(f"from {begin} until {end} would never end")
+            raise Unfit(f"from {begin} until {end} would never end", "until")
         return Weekly(_week_time(weekly[0]), _week_time(weekly[1]), _read_zone(zone))
     return _read_times(begin, end, zone)
 
 
 def _read_days(begin: str, end: str, zone: tzinfo) -> Once:
-    first, behind = _day(begin), _day(end, 1)
+    first, behind = _day("from", begin), _day("until", end, 1)
+    wrong = "from"
     try:
-        return _once(earliest(first, time(), zone), latest(behind, time(), zone))
+        start = earliest(first, time(), zone)
+        wrong = "until"
+        return _once(start, latest(behind, time(), zone))
     except OverflowError:
-        raise Unfit(f"{begin} until {end} reaches out of the calendar") from None
+        raise Unfit(f"{begin} until {end} reaches out of the calendar", wrong) from None
 
 
 def _read_times(begin: str, end: str, zone: Value) -> Once:
@@ -77,23 +79,24 @@ def _read_times(begin: str, end: str, zone: Value) -> Once:
 
     times = read_time(begin), read_time(end)
     if times[0] is None or times[1] is None:
-        raise Unfit(f"{begin!r} and {end!r} are not such a pair: {_EXPECTED}")
+        wrong = "from" if times[0] is None else "until"
+        raise Unfit(f"{begin!r} and {end!r} are not such a pair: {_EXPECTED}", wrong)
     if zone is not None:
-        raise Unfit("times with an offset need no time_zone")
+        raise Unfit("times with an offset need no time_zone", "time_zone")
     return _once(times[0], times[1])
 
 
 def _once(begin: datetime, end: datetime) -> Once:
     if begin >= end:
-        raise Unfit("until is not later than from")
+        raise Unfit("until is not later than from", "until")
     return Once(begin, end)
 
 
-def _day(text: str, later: int = 0) -> date:
+def _day(name: str, text: str, later: int = 0) -> date:
     try:
         return date.fromisoformat(text) + timedelta(days=later)
     except (ValueError, OverflowError):
-        raise Unfit(f"{text} is not in the calendar") from None
+        raise Unfit(f"{text} is not in the calendar", name) from None
 
 
 def _week_time(found: re.Match[str]) -> WeekTime:
@@ -104,12 +107,14 @@ def _read_zone(name: Value) -> tzinfo:
     from zoneinfo import ZoneInfo
 
     if not isinstance(name, str):
-        raise Unfit("dates and times of the week need a time_zone, such as Europe/Berlin")
+        told = "dates and times of the week need a time_zone, such as Europe/Berlin"
+        raise Unfit(told, "time_zone")
     try:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError):
         raise Unfit(
-            f"{name!r} is not a time zone that this machine knows, such as Europe/Berlin or UTC"
+            f"{name!r} is not a time zone that this machine knows, such as Europe/Berlin or UTC",
+            "time_zone",
         ) from None
 
 
@@ -119,8 +124,12 @@ def _read_types(value: Value) -> tuple[str, ...]:
     if value is None:
         return ()
     known = [kind.type for kind in kinds.all_kinds()]
-    if not isinstance(value, list) or not value or not all(name in known for name in value):
-        raise Unfit(f"types is a list out of {', '.join(known)}")
+    expected = f"types is a list out of {', '.join(known)}"
+    if not isinstance(value, list) or not value:
+        raise Unfit(expected, "types")
+    for position, name in enumerate(value):
+        if name not in known:
+            raise Unfit(expected, "types", position)
     return tuple(map(str, value))
 
 

@@ -164,13 +164,15 @@ class _Layers:
             try:
                 values[key] = _read_value(key, given)
             except Unfit as error:
-                origin = self._in_file(key) if given.origin == FILE_NAME else given.origin
+                is_key = error.is_key or not error.at
+                is_here = given.origin == FILE_NAME
+                origin = self._in_file(key, *error.at, is_key=is_key) if is_here else given.origin
                 self._faults.add_value(origin, key, str(error))
         self._check_folders(values)
         return values
 
-    def _in_file(self, key: str) -> str:
-        line, column = sources.place_in_file(self._root, key)
+    def _in_file(self, key: str, *inside: str | int, is_key: bool = True) -> str:
+        line, column = sources.place_in_file(self._root, (key, *inside), is_key=is_key)
         return f"{FILE_NAME}:{line}:{column}"
 
     def _check_folders(self, values: Mapping[str, Any]) -> None:

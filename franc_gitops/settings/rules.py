@@ -19,7 +19,17 @@ Rules: TypeAlias = "Mapping[str, tuple[str, ...] | Pattern]"
 def _read_rules(value: Value) -> Rules:
     if not isinstance(value, dict):
         raise Unfit("it is a mapping of fields to a list of values or {pattern: …}")
+    _check_names(value)
     return {name: _read_rule(name, rule) for name, rule in value.items()}
+
+
+def _check_names(rules: Mapping[str, Value]) -> None:
+    from franc_gitops import kinds
+
+    unknown = kinds.find_unknown(rules)
+    if unknown is not None:
+        name, hint = unknown
+        raise Unfit(f"there is no field {name}; {hint}", name, is_key=True)
 
 
 def _read_rule(name: str, rule: Value) -> tuple[str, ...] | Pattern:
@@ -27,7 +37,7 @@ def _read_rule(name: str, rule: Value) -> tuple[str, ...] | Pattern:
         return tuple(str(entry) for entry in rule)
     if isinstance(rule, dict) and isinstance(rule.get("pattern"), str) and len(rule) == 1:
         return _compile(name, str(rule["pattern"]))
-    raise Unfit(f"the rule of {name} is neither a list of values nor {{pattern: …}}")
+    raise Unfit(f"the rule of {name} is neither a list of values nor {{pattern: …}}", name)
 
 
 def _compile(name: str, pattern: str) -> Pattern:
@@ -36,7 +46,8 @@ def _compile(name: str, pattern: str) -> Pattern:
     try:
         return Pattern(pattern)
     except Unfit as error:
-        raise Unfit(f"the pattern of {name} is not a regular expression: {error}") from None
+        told = f"the pattern of {name} is not a regular expression: {error}"
+        raise Unfit(told, name, "pattern") from None
 
 
 _RULE = {

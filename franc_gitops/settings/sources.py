@@ -198,11 +198,12 @@ def _refusal(data: bytes) -> SettingsError:
     return SettingsError("\n".join(lines), hint="the file is read as strictly as a request")
 
 
-def place_in_file(root: Path, key: str) -> Place:
-    """Tell where in `franc-gitops.yaml` a key of the top level stands."""
+def place_in_file(root: Path, path: tuple[str | int, ...], *, is_key: bool) -> Place:
+    """Tell where in `franc-gitops.yaml` a value stands that a path leads to, or its key."""
     from franc_gitops import strict_yaml
 
-    return strict_yaml.examine(_file_bytes(root)).documents[0].key_place((key,))
+    document = strict_yaml.examine(_file_bytes(root)).documents[0]
+    return document.key_place(path) if is_key else document.value_place(path)
 
 
 def parse_value(text: str) -> Value:
