@@ -440,6 +440,31 @@ def test_without_the_keys_nothing_is_believed(
         trust(clone, commit, keys)
 
 
+@pytest.mark.parametrize("keys", ["no-file", "no-revision:trusted-keys", "HEAD:no-file"])
+def test_keys_that_are_not_there_are_missed_also_where_nothing_is_to_be_sent(
+    project: Project, ada: Signer, keys: str
+) -> None:
+    """A typo must not wait for the next change to be noticed."""
+    with signs(project.clone, ada):
+        project.clone.commit({FIRST: request_text(1)})
+    assert held(project) == {}
+    assert project.run("publish").returncode == 0
+    for verb in ("plan", "publish", "status", "verify"):
+        done = project.run(verb, FRANC_REQUIRE_SIGNED_COMMITS=keys)
+        assert done.returncode == 2, verb
+        assert f"the trusted keys cannot be read from {keys.rpartition(':')[2]}" in done.stderr
+
+
+def test_a_review_of_what_brings_the_keys_needs_none_at_its_base(
+    project: Project, ada: Signer
+) -> None:
+    project.clone.git("rm", "--quiet", KEYS)
+    base = project.clone.commit({FIRST: request_text(1)})
+    assert project.run("publish", FRANC_REQUIRE_SIGNED_COMMITS="").returncode == 0
+    project.clone.commit({KEYS: ada.public})
+    assert project.run("plan", "--base", base).returncode == 0
+
+
 def test_a_pull_request_cannot_switch_it_off(project: Project) -> None:
     """The setting is not read from a file that a pull request can change."""
     project.clone.commit({"franc-gitops.yaml": f"require_signed_commits: {KEYS}\n"})

@@ -27,6 +27,10 @@ class SignatureCheck(Protocol):
         """Tell who signed each commit; raises RepositoryError where the keys cannot be had."""
         ...
 
+    def look(self, published: str, /) -> None:
+        """Raise RepositoryError where a commit that is published has no file of trusted keys."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Distrust:

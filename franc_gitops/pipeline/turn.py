@@ -235,6 +235,8 @@ class Pass:
     def _situate(self, snapshot: Snapshot, validated: Validated) -> Situation:
         """Add to files and what is in them all that a plan depends on, but for the ledger."""
         provenance = _provenance(self.repository, snapshot, validated)
+        if self.signatures and snapshot.commit and not provenance:  # nobody's signature is asked
+            self.signatures.look(snapshot.commit)
         return Situation(
             snapshot,
             validated,

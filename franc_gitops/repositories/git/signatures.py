@@ -69,6 +69,10 @@ class SignatureChecker:
         warnings = (self._warn(keys.ignored),) if keys.ignored else ()
         return Signatures(self.check(keys, commits), warnings)
 
+    def look(self, published: str) -> None:
+        """Raise RepositoryError if the file of keys is not there; its history is not asked."""
+        self._keys.look(published)
+
     def check(self, keys: Keys, commits: Collection[str]) -> dict[str, Signature]:
         """Tell who signed each commit; raises RepositoryError."""
         cut = shallow_commits(self._git)

@@ -57,6 +57,10 @@ class TrustedKeys:
             return Keys(tuple(self._read([blob])))
         return self._follow(published, blob)
 
+    def look(self, published: str) -> None:
+        """Raise RepositoryError if there is no such file where a commit is published."""
+        self._find(self._revision or published)
+
     def _find(self, revision: str) -> str:
         """Give the blob that is the file at a revision."""
         try:
