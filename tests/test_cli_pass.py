@@ -326,6 +326,33 @@ def test_events_of_one_change_with_their_bodies(project: Project) -> None:
     assert "CHG-2024-000000" not in shown
 
 
+def test_events_of_one_request_of_a_change(project: Project) -> None:
+    """By its id, as `status` lists it; its status and completion are its own, too."""
+    text = request_text(1)
+    for name in ("a", "b"):
+        own = text.replace("NYC-PoP-000001", f"NYC-PoP-{name}")
+        project.clone.write(f"requests/{name}.yaml", f"{own}item: {name}\n")
+    project.clone.commit()
+    assert project.run("publish").returncode == 0
+    rows = {row["request_id"]: row for row in project.json("status", "CHG-2024-000001")}
+    assert len(rows) == 2
+    for name, row in rows.items():
+        lines = project.run("events", "-o", "jsonl", name).stdout.splitlines()
+        told = [json.loads(json.loads(line)["value"])["event_id"] for line in lines]
+        assert sorted(told) == sorted(event["event_id"] for event in row["events"])
+    assert len(project.run("events", *rows).stdout.splitlines()) == 6
+
+
+@pytest.mark.parametrize("name", ["CHG-2024-999999", "pop_CHG-2024-999999", "pop_CHG-2024-000001x"])
+def test_events_that_are_not_there_are_said_to_be_missing(project: Project, name: str) -> None:
+    """What is there is shown all the same."""
+    published(project, 2)
+    for others, count in ((), 0), (("CHG-2024-000001",), 3):
+        done = project.run("events", name, *others)
+        assert (done.returncode, len(done.stdout.splitlines())) == (2, count)
+        assert f"error: no event of {name} is in the event log\n" in done.stderr
+
+
 # --- where it is run ------------------------------------------------------------------------
 
 

@@ -219,10 +219,29 @@ def test_a_retired_request_is_known_as_long_as_the_ledger_knows_it(published: Pr
     assert second["path"] == FILE
 
 
+def test_a_request_id_stands_for_its_change(published: Project) -> None:
+    """As `status` lists it, whether it is published or waits."""
+    number = "CHG-2024-000007"
+    later = (
+        f"type: pop_deployment\nchange_number: {number}\npop_name: NYC-PoP-7\nlocation: New York\n"
+        "design_pattern: Hub-Spoke\nprovider: Equinix\nnot_before: 2999-01-01T00:00:00Z\n"
+    )
+    published.clone.commit({"requests/later.yaml": later})
+    rows = published.json("status")
+    names = {row["change_number"]: row["request_id"] for row in rows}
+    assert set(names) == {CHANGE, number}
+    for change, name in names.items():
+        assert bundle(published, change=name) == bundle(published, change=change)
+    done = published.json("evidence", names[CHANGE], CHANGE, names[number], number)
+    assert [found["change_number"] for found in done] == [CHANGE, number]
+
+
 def test_what_nobody_knows_is_exit_2(published: Project) -> None:
     done = published.run("evidence", CHANGE, "CHG-2024-999999")
     assert (done.returncode, done.stdout) == (2, "")
     assert "nothing is known of CHG-2024-999999" in done.stderr
+    done = published.run("evidence", f"pop_{CHANGE}_other")
+    assert (done.returncode, done.stdout) == (2, "")
     assert published.run("evidence").returncode == 2
     assert published.run("evidence", CHANGE, "-o", "junit").returncode == 2
 

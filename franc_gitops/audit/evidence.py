@@ -16,6 +16,7 @@ from franc_gitops.audit.events import EventAudit
 from franc_gitops.audit.facts import expected, told
 from franc_gitops.errors import UsageError
 from franc_gitops.eventlogs import NoRecord
+from franc_gitops.ledger import change_of
 from franc_gitops.pipeline.project import published_row
 from franc_gitops.pipeline.rows import rows_of_actions
 
@@ -108,15 +109,25 @@ class Collector:
     _rows: dict[tuple[str, str], dict[str, Any]] = field(init=False)
     _answers: dict[tuple[str, int, int], Answer] = field(default_factory=dict)
 
-    def collect(self, change_numbers: Sequence[str]) -> list[Evidence]:
-        """Give the bundle of each change; raises UsageError for one that nobody knows."""
+    def collect(self, wanted: Iterable[str]) -> list[Evidence]:
+        """Give the bundle of each change, once; raises UsageError for one that nobody knows.
+
+        Changes are named by their number, or by the id of one of their requests.
+        """
         self.turn.publisher.catch_up()
         self._plan = self.turn.plan().everything
         rows = rows_of_actions(self._plan, self.turn.publisher.ledger, self.turn.identity.name)
         self._rows = {(row["request_id"], row["path"]): row for row in rows}
-        entries = self.turn.publisher.ledger.of_changes(set(change_numbers))
+        change_numbers = dict.fromkeys(map(self._number, wanted))
+        entries = self.turn.publisher.ledger.of_changes(change_numbers.keys())
         self._look_up(entry for group in entries.values() for entry in group)
         return [self._bundle(number, entries.get(number, [])) for number in change_numbers]
+
+    def _number(self, name: str) -> str:
+        """Give the change number of a request id that is known; any other name as it is."""
+        asked = {action.request_id for action in self._plan.actions if action.request}
+        is_request = name in self.turn.publisher.ledger or name in asked
+        return change_of(name) if is_request else name
 
     def _look_up(self, entries: Iterable[LedgerEntry]) -> None:
         """Read all events at once."""

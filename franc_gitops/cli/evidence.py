@@ -39,7 +39,9 @@ _SUFFIXES = {"markdown": "md", "json": "json"}
 )
 def evidence(
     context: typer.Context,
-    wanted: Annotated[list[str], typer.Argument(metavar="CHG…", help="Change numbers.")],
+    wanted: Annotated[
+        list[str], typer.Argument(metavar="CHG…", help="Change numbers or request ids.")
+    ],
     *,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="markdown|json", help="Output format.")
@@ -55,6 +57,7 @@ def evidence(
     publication is shown with the request as it stood at its commit, and each event with its
     place, and whether it is still there as it was published. The same bundle is made again as
     long as git and event log say the same. Exits with 1 if anything is not as it should be.
+    A request id stands for the change that it belongs to.
     """
     from franc_gitops.reports import renderer
     from franc_gitops.wiring import Choices, open_collector, open_pass
@@ -62,10 +65,9 @@ def evidence(
     invocation = context.obj
     render = renderer("evidence", output)
     settings = invocation.settings()
-    numbers = list(dict.fromkeys(wanted))
     choices = Choices(worktree=worktree, write_back=False)
     with open_pass(settings, choices) as turn:
-        bundles = open_collector(settings, choices, turn).collect(numbers)
+        bundles = open_collector(settings, choices, turn).collect(wanted)
     if output_dir:
         _write_all(Path(output_dir), bundles, render, _SUFFIXES[output], invocation)
     else:
