@@ -19,7 +19,7 @@ from franc_gitops.model import SourceFile
 from franc_gitops.repositories.git.following import FollowedGit
 from franc_gitops.repositories.git.mirror import Mirror
 from franc_gitops.settings import load_settings
-from franc_gitops.wiring import Choices
+from franc_gitops.wiring import Choices, find_ahead
 from tests.support.git import Clone, clone_repository, new_repository
 from tests.support.git_http import PASSWORD, USER, serving_git
 from tests.support.project import Project, new_project
@@ -296,6 +296,81 @@ def test_a_detached_and_shallow_clone_as_ci_systems_make_it(world: World, tmp_pa
         running.wait_for_published(4)
         world.push(4)
         running.wait_for_published(5)
+
+
+def test_an_audit_beside_a_daemon_says_that_the_clone_is_older_than_its_remote(
+    world: World,
+) -> None:
+    """And spoils no status file of what was pushed since."""
+    served = world.served
+    with watching(served.root, poll=POLL) as running:
+        tip = world.push(1)
+        running.wait_for_published(2)
+        running.wait_until(lambda: world.status(1).exists(), "its status file")
+        told = f"watch follows origin/main here, at {tip[:12]}; HEAD is older"
+        before = served.status_files()
+        for verb in ("status", "verify", "plan"):
+            assert f"warning: {told}; this is about HEAD: git pull\n" in (
+                served.run(verb).stderr
+            ), verb
+        done = served.run("verify", "--repair")
+        assert done.returncode == 2
+        assert f"error: {told}, and so would be" in done.stderr
+        assert done.stderr.endswith("hint: git pull\n")
+        assert served.status_files() == before
+        assert "watch follows" not in served.run("verify", "--rev", "HEAD~0").stderr
+        served.clone.git("pull", "-q")
+        done = served.run("verify", "--repair")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "watch follows" not in done.stderr
+
+
+def test_when_a_clone_is_older_than_what_is_followed_there(world: World, tmp_path: Path) -> None:
+    """As the daemon chooses between the two; what it left behind is asked, not the daemon."""
+    git, root = world.served.clone.git, world.served.root
+
+    def is_behind(**settings: str) -> bool:
+        environ = {f"FRANC_{name.upper()}": value for name, value in settings.items()}
+        read = load_settings(root, environ=environ, is_tracked=lambda _: False)
+        return find_ahead(read, Choices()) is not None
+
+    assert not is_behind(), "nothing was ever followed"
+    start = git("rev-parse", "HEAD")
+    with watching(root, poll=POLL) as running:
+        running.wait_for_published(1)
+        assert not is_behind()
+        world.push(1)
+        running.wait_for_published(2)
+    assert is_behind()
+    assert not is_behind(write_back="commit")
+    assert not is_behind(branch="another")
+    git("checkout", "-q", "--detach")
+    assert is_behind()
+    git("checkout", "-q", "-b", "own")
+    assert not is_behind(), "it follows another branch"
+    git("checkout", "-q", "main")
+    world.served.clone.commit({"requests/own.yaml": request_text(8)})
+    assert not is_behind(), "it has a commit of its own, and is followed itself"
+    git("reset", "-q", "--hard", start)
+    git("remote", "add", "other", str(tmp_path))
+    git("config", "--unset", "branch.main.remote")
+    git("remote", "rename", "origin", "third")
+    assert not is_behind(), "it is open which remote is followed"
+    git("remote", "rename", "third", "origin")
+    assert is_behind()
+    shutil.rmtree(world.store / "objects")
+    assert not is_behind(), "what was fetched is gone"
+
+
+def test_a_force_push_leaves_the_clone_behind(world: World) -> None:
+    world.push(1)
+    world.served.clone.git("pull", "-q")
+    with watching(world.served.root, poll=POLL) as running:
+        running.wait_for_published(2)
+        world.work.clone.git("reset", "-q", "--hard", "HEAD~1")
+        tip = world.push(2, "--force")
+        running.wait_for_published(3)
+    assert f"at {tip[:12]}; HEAD is older" in world.served.run("status").stderr
 
 
 def test_several_remotes_need_a_word(world: World) -> None:

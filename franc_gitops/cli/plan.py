@@ -73,6 +73,7 @@ def plan(
     with the commit where the change left it; a shallow clone fetches what it lacks of that.
     The digest names what would be sent: `publish --expect DIGEST` sends that or nothing.
     """
+    from franc_gitops.cli.ahead import warn_if_behind
     from franc_gitops.cli.outcome import (
         check_files,
         code_of_plan,
@@ -95,6 +96,7 @@ def plan(
         write_back=False,
         override_freeze=ignore_freeze,
     )
+    warn_if_behind(settings, choices, invocation)
     with ExitStack() as stack:
         began = None if base is None else stack.enter_context(open_base(settings, base, rev))
         planned = _plan(stack.enter_context(open_pass(settings, choices)), began)

@@ -76,6 +76,7 @@ def publish(
     With --expect it sends exactly what `plan` has shown with that digest. Anything else is
     refused with exit code 2: a further request, a part that is published or held meanwhile.
     """
+    from franc_gitops.cli.ahead import warn_if_behind
     from franc_gitops.cli.outcome import (
         check_files,
         code_of_report,
@@ -101,6 +102,7 @@ def publish(
             expect=expect,
             progress=progress,
         )
+        warn_if_behind(settings, choices, invocation)
         with open_pass(settings, choices) as turn:
             turn.approve = partial(check_files, settings=settings, allow_empty=allow_empty)
             report = _run(turn.run, invocation)

@@ -53,6 +53,7 @@ def status(
     That is what the repository asks for, against what the event log knows. Exits with 1 if a
     request that is shown is Rejected, Failed or Stalled.
     """
+    from franc_gitops.cli.ahead import warn_if_behind
     from franc_gitops.cli.outcome import check_files, name_log, name_uncommitted
     from franc_gitops.reports import renderer
     from franc_gitops.wiring import Choices, open_pass
@@ -61,6 +62,7 @@ def status(
     render = renderer("requests", output)
     settings = invocation.settings()
     choices = Choices(revision=rev, worktree=worktree, write_back=False)
+    warn_if_behind(settings, choices, invocation)
     with open_pass(settings, choices) as turn:
         plan = turn.plan()
         if not wanted:

@@ -63,6 +63,7 @@ def verify(
     Requests that wait for the next `publish` are counted and are no findings. Run it while
     nothing is being published: what changes meanwhile may look wrong.
     """
+    from franc_gitops.cli.ahead import refuse_if_behind, warn_if_behind
     from franc_gitops.cli.outcome import check_files, name_uncommitted
     from franc_gitops.cli.outputs import open_outputs
     from franc_gitops.cli.progress import progress_bar
@@ -74,6 +75,9 @@ def verify(
     settings = invocation.settings()
     _check_repair(settings.write_back, rev, is_wanted=repair)
     choices = Choices(revision=rev, worktree=worktree, write_back=repair)
+    if repair:
+        refuse_if_behind(settings, choices)
+    warn_if_behind(settings, choices, invocation)
     with open_pass(settings, choices) as turn:
         auditor = open_auditor(settings, choices, turn)
         with progress_bar(invocation, "verifying") as progress:

@@ -25,6 +25,7 @@ from franc_gitops.wiring.eventlogs import (
 )
 from franc_gitops.wiring.repositories import (
     Followed,
+    find_ahead,
     find_origin,
     open_base,
     open_followed,
@@ -56,6 +57,7 @@ __all__ = [
     "Followed",
     "beside_the_clone",
     "calendar",
+    "find_ahead",
     "find_origin",
     "open_auditor",
     "open_base",

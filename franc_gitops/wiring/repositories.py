@@ -6,15 +6,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from franc_gitops.clock import SystemClock
-from franc_gitops.errors import RepositoryError
+from franc_gitops.errors import RepositoryError, SettingsError
 from franc_gitops.wiring.state import state_check, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from franc_gitops.pipeline.review import Base
     from franc_gitops.repositories import RequestRepository
     from franc_gitops.repositories.followed import FollowedFolder
+    from franc_gitops.repositories.git.ahead import Ahead
+    from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.following import FollowedGit
     from franc_gitops.repositories.git.mirror import Mirror
     from franc_gitops.repositories.git.origin import Origin
@@ -110,13 +113,44 @@ def _open_mirror(settings: Settings) -> Mirror | None:
     """
     from franc_gitops.repositories.git.command import Git
     from franc_gitops.repositories.git.mirror import Mirror
+
+    remote = _followed_remote(settings, Git(settings.root))
+    if not remote:
+        return None
+    check = state_check(settings)
+    return Mirror(settings.root, _store(settings), remote, settings.branch, SystemClock(), check)
+
+
+def find_ahead(settings: Settings, choices: Choices) -> Ahead | None:
+    """Give the commit that `watch` goes by in this clone, if that is newer than its HEAD.
+
+    None where another revision than HEAD is asked for, and where no remote is followed.
+    """
+    if choices.revision != "HEAD" or not _store(settings).is_dir():
+        return None
+    from franc_gitops.repositories.git import is_git_repository
+    from franc_gitops.repositories.git.ahead import find_ahead as ask_git
+    from franc_gitops.repositories.git.command import Git
+
+    if not is_git_repository(settings.root):
+        return None
+    try:
+        remote = _followed_remote(settings, Git(settings.root))
+    except SettingsError:  # it is open which one is followed; `watch` says so
+        return None
+    return ask_git(settings.root, _store(settings), remote, settings.branch) if remote else None
+
+
+def _store(settings: Settings) -> Path:
+    """Give the folder of what was fetched of the remote that is followed."""
+    return state_folder(settings) / "mirror.git"
+
+
+def _followed_remote(settings: Settings, git: Git) -> str:
+    """Give the remote that is followed; empty where the clone itself is."""
     from franc_gitops.repositories.git.targets import choose_remote
 
-    git = Git(settings.root)
     is_alone = settings.write_back == "commit" or not git.run("remote").strip()
     if is_alone and not settings.remote:
-        return None
-    remote = choose_remote(git, settings.remote, "a remote is to be followed")
-    store = state_folder(settings) / "mirror.git"
-    check = state_check(settings)
-    return Mirror(settings.root, store, remote, settings.branch, SystemClock(), check)
+        return ""
+    return choose_remote(git, settings.remote, "a remote is to be followed")

@@ -145,7 +145,7 @@ class Mirror:
 
     def _recall(self) -> str:
         """Give the commit of the branch that was fetched last, maybe by an earlier process."""
-        commit = self._read_tips().get(self.name, "")
+        commit = read_tips(self._store).get(self.name, "")
         return commit if commit and self._has(commit) else ""
 
     def _miss(self) -> None:
@@ -234,16 +234,8 @@ class Mirror:
         objects, shallow, kind = told.decode(errors="surrogateescape").strip("\n").split("\n")
         return Path(objects), Path(shallow), kind
 
-    def _read_tips(self) -> dict[str, str]:
-        """Give the commit of each branch that was fetched, by the branch's name."""
-        try:
-            lines = (self._store / _TIPS).read_text(errors="surrogateescape").splitlines()
-        except OSError:
-            return {}
-        return {found[2]: found[1] for line in lines if (found := _TIP(line))}
-
     def _note_tip(self, tip: str) -> None:
-        tips = {**self._read_tips(), self.name: tip}
+        tips = {**read_tips(self._store), self.name: tip}
         lines = "".join(f"{commit} {name}\n" for name, commit in tips.items())
         new = self._store / f"{_TIPS}.new"
         new.write_text(lines, errors="surrogateescape")
@@ -263,7 +255,7 @@ class Mirror:
             if self._is_stopped:
                 self.stop()
             git.run(*NO_HOOKS, "init", "-q", "--bare", "--template=", f"--object-format={kind}")
-            for at, commit in enumerate(filter(self._has, set(self._read_tips().values()))):
+            for at, commit in enumerate(filter(self._has, set(read_tips(self._store).values()))):
                 git.run(*NO_HOOKS, "update-ref", f"refs/heads/{at}", commit)
             tidy = ("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
             git.attempt(*NO_HOOKS, *tidy, seconds=FETCH_SECONDS)
@@ -285,6 +277,15 @@ class Mirror:
                 self._store.unlink()
             else:
                 shutil.rmtree(self._store)
+
+
+def read_tips(store: Path) -> dict[str, str]:
+    """Give the commit of each branch that was fetched into a store, by the branch's name."""
+    try:
+        lines = (store / _TIPS).read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return {}
+    return {found[2]: found[1] for line in lines if (found := _TIP(line))}
 
 
 @contextmanager

@@ -58,11 +58,9 @@ def choose_remote(git: Git, wanted: str, purpose: str = "write_back is push") ->
 
 def find_branch(git: Git, remote: Remote, deadline: Deadline) -> str:
     """Give the name of the branch; asks the remote only where HEAD is detached."""
-    here = _followed(git)
-    if here.remote == remote.name and here.upstream:
-        return here.upstream
-    if here.branch:
-        return here.branch
+    branch = branch_here(git, remote.name)
+    if branch:
+        return branch
     heads = remote.ask((), deadline.left)
     holding = _branches_at_head(git, remote, heads.tips)
     if len(holding) == 1:
@@ -75,6 +73,12 @@ def find_branch(git: Git, remote: Remote, deadline: Deadline) -> str:
         hint=_UNDECIDED,
         code="FRN604",
     )
+
+
+def branch_here(git: Git, remote: str) -> str:
+    """Give the branch of a remote that the checked-out one goes with; empty if none is."""
+    here = _followed(git)
+    return here.upstream if here.remote == remote and here.upstream else here.branch
 
 
 def _followed(git: Git) -> _Followed:
