@@ -129,6 +129,24 @@ def test_requests_are_shown_where_they_stand(station: Station, visitor: Visitor)
     )
 
 
+def test_a_request_cancelled_before_it_was_published_is_completed_and_not_held(
+    station: Station, address: str
+) -> None:
+    """As the example of `init` is."""
+    text = f"{request_text(11)}cancel: this is an example\n"
+    station.project.clone.commit({"requests/example.yaml": text})
+    station.go()
+    page = ask(address, "/").text
+    headline = re.search(r'id="headline">([^<]*)<', page)
+    assert headline
+    assert headline[1] == "Everything that is to be published is published."
+    assert re.findall(r'class="count">(\d+)<.*?</span> (\w+)</span>', page) == [
+        ("0", "Pending"), ("0", "Held"), ("0", "Running"), ("0", "Failed"), ("5", "Completed"),
+    ]  # fmt: skip
+    assert "CHG-2024-000011" not in ask(address, "/requests?show=held").text
+    assert "CHG-2024-000011" in ask(address, "/requests?show=completed").text
+
+
 def test_what_waits_is_shown_with_its_age(station: Station, visitor: Visitor) -> None:
     report = station.go()
     assert report is not None

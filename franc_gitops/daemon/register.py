@@ -1,8 +1,8 @@
 """Where every request stands, for those who watch: counts, lists and search.
 
 In: the report of each pass, from the loop's thread. Out: answers to any thread. What is
-settled costs one reference per request, its record stays in the ledger; only what is not
-settled (held, pending, orphaned) is kept with its words.
+settled costs one reference per request, its record stays in the ledger; only what the ledger
+does not tell (held, pending, orphaned, cancelled before it was sent) is kept with its words.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ class Unsettled:
     def is_pending(self) -> bool:
         """Whether it is to be sent and nothing but the event log keeps it from being so."""
         return self.waits_since is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody must do something, or its time come; not if it was taken back unsent."""
+        return not self.is_pending and self.kind is not Kind.SKIP
 
 
 class Register:
@@ -181,7 +186,7 @@ class Register:
             return {standing: group.size for standing, group in self._groups.items() if group.size}
 
     def unsettled(self) -> tuple[Unsettled, ...]:
-        """Give what is held, pending or orphaned, by path."""
+        """Give what is held, pending, orphaned or was cancelled before it was sent, by path."""
         with self._lock:
             if self._sorted is None:
                 rows = (row for path in sorted(self._by_path) for row in self._by_path[path])

@@ -90,10 +90,12 @@ class Detail:
 def overview(board: Board, view: View) -> Overview:
     """Draw the first page."""
     unsettled = board.register.unsettled()
-    held = [row for row in unsettled if not row.is_pending]
+    held = [row for row in unsettled if row.is_held]
     pending = [row for row in unsettled if row.is_pending]
     phases = phase_counts(board)
-    headline, tone = _headline(view, len({row.path for row in held}))
+    headline, tone = _headline(
+        view, len({row.path for row in held}), unsent=len(unsettled) > len(held) + len(pending)
+    )
     running = _section(board, "Running", RUNNING, "No request is being executed.")
     sections = (
         _list(board, "Held", held, "/requests?show=held", "Nothing is held."),
@@ -151,8 +153,11 @@ _ROLES: Mapping[Role, tuple[str, str]] = {
 }
 
 
-def _headline(view: View, held_files: int) -> tuple[str, str]:
-    """Say in a sentence what is true now, and its colour."""
+def _headline(view: View, held_files: int, *, unsent: bool) -> tuple[str, str]:
+    """Say in a sentence what is true now, and its colour.
+
+    `unsent` tells whether requests were cancelled before they were published.
+    """
     if view.reasons and view.role not in {Role.STARTING, Role.DRAINING}:
         reason = view.reasons[0]
         return f"Not ready: {reason.message or reason.reason}", "red"
@@ -164,7 +169,10 @@ def _headline(view: View, held_files: int) -> tuple[str, str]:
         return f"{plural(view.pending, 'request')} {waits} to be published, since {age}.", "amber"
     if held_files:
         is_held = "file is" if held_files == 1 else "files are"
-        return f"Everything that is valid is published; {held_files} {is_held} held.", "amber"
+        what = "to be published" if unsent else "valid"
+        return f"Everything that is {what} is published; {held_files} {is_held} held.", "amber"
+    if unsent:
+        return "Everything that is to be published is published.", "green"
     return "Everything that is merged is published.", "green"
 
 
@@ -196,7 +204,8 @@ def found(board: Board, text: str, show: str, page: int) -> Found:
         every = [
             row
             for row in board.register.unsettled()
-            if row.is_pending == (show == "pending") and needle in f"{row.key} {row.path}".lower()
+            if (row.is_pending if show == "pending" else row.is_held)
+            and needle in f"{row.key} {row.path}".lower()
         ]
         shown = [unsettled_row(row, board) for row in every[skip : skip + PER_PAGE]]
         total = len(every)
