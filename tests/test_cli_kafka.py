@@ -50,6 +50,30 @@ def test_a_topic_that_is_weaker_than_wished_is_shown_with_the_way_out(ready: Pro
     assert "hint: kafka-configs --alter" in done.stdout
 
 
+def test_topics_are_shown_as_they_are_with_the_wish_beside_it(
+    project: Project, topics_prefix: str
+) -> None:
+    missing = project.json("topics", "check", exit_code=1)[0]
+    assert (missing["partitions"], missing["replication"], missing["config"]) == (None, None, {})
+    assert missing["wanted"]["partitions"] == 6
+    first = project.run("topics", "check").stdout.splitlines()[0]
+    assert first.endswith("to have partitions 6, replicas 1, delete")
+
+    made = project.run("topics", "create", "--partitions", "2", "--retention-days", "60").stdout
+    assert made.splitlines()[0].endswith("  partitions 2, replicas 1, delete")
+    for verb in ("create", "check"):
+        wish = ["topics", verb, "--partitions", "4", "--retention-days", "30"]
+        row = project.json(*wish)[0]
+        assert (row["state"], row["partitions"]) == ("ok", 2)
+        assert row["config"]["retention.ms"] == str(60 * 24 * 60 * 60 * 1000)
+        assert row["wanted"]["partitions"] == 4
+        assert row["wanted"]["config"]["retention.ms"] == str(30 * 24 * 60 * 60 * 1000)
+        shown = project.run(*wish).stdout.splitlines()[0]
+        assert shown.endswith("  partitions 2 (wished for: 4; left as it is), replicas 1, delete")
+    copies = project.run("topics", "check", "--partitions", "2", "--replication", "3").stdout
+    assert "replicas 1 (wished for: 3; left as it is), delete" in copies.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     "wish", [["--partitions", "0"], ["--partitions", "x"], ["--retention-days", "-2"]]
 )

@@ -107,9 +107,14 @@ def _look(
         TopicRow(
             topic=finding.plan.name,
             state=finding.state.value,
-            partitions=finding.plan.partitions,
-            replication=finding.plan.replication,
-            config=finding.plan.config,
+            partitions=finding.topic.partitions if finding.topic else None,
+            replication=finding.topic.replication if finding.topic else None,
+            config=finding.config,
+            wanted={
+                "partitions": finding.plan.partitions,
+                "replication": finding.plan.replication,
+                "config": dict(finding.plan.config),
+            },
             differences=[asdict(difference) for difference in finding.differences],
         )
         for finding in found

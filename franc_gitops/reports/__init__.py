@@ -153,17 +153,19 @@ class Check(NamedTuple):
 
 
 class TopicRow(NamedTuple):
-    """Subject `topics` holds these: a topic as it should be, and how it differs from that.
+    """Subject `topics` holds these: a topic as it is, as it is wished for, and what is weaker.
 
-    `state` is ok, created, differs or missing; a difference has setting, expected, found,
-    severity and hint.
+    `state` is ok, created, differs or missing: then the topic's own numbers are None, and its
+    `config` empty, as it is where an ACL hides it. `wanted` has partitions, replication and
+    config, too. A difference has setting, expected, found, severity and hint.
     """
 
     topic: str
     state: str
-    partitions: int
-    replication: int
+    partitions: int | None
+    replication: int | None
     config: Mapping[str, str]
+    wanted: Mapping[str, Any]
     differences: Sequence[Mapping[str, str]]
 
 

@@ -216,16 +216,32 @@ def checks(found: Iterable[Check], look: Look) -> Iterator[str]:
 
 
 def topics(found: Iterable[TopicRow], look: Look) -> Iterator[str]:
-    """Show topics, and how they differ from what they should be."""
+    """Show topics as they are, and how they differ from what they should be."""
     for row in found:
         state = _paint(f"{row.state:<7}", row.state, look)
-        size = f"partitions {row.partitions}, replicas {row.replication}"
-        yield f"{state}  {row.topic}  {size}, {row.config.get('cleanup.policy', '')}\n"
+        yield f"{state}  {row.topic}  {printable(', '.join(_topic_facts(row)))}\n"
         for difference in row.differences:
             severity = _paint(difference["severity"], difference["severity"], look)
             is_but = f"is {difference['found']}, should be {difference['expected']}"
             yield f"         {severity}: {difference['setting']} {is_but}\n"
             yield f"{_paint('         hint:', 'hint', look)} {printable(difference['hint'])}\n"
+
+
+def _topic_facts(row: TopicRow) -> Iterator[str]:
+    """Say what a topic is like, and what else was wished for; of one that is missing the wish."""
+    if row.state == "missing":
+        yield f"to have partitions {row.wanted['partitions']}"
+        yield f"replicas {row.wanted['replication']}"
+        yield row.wanted["config"]["cleanup.policy"]
+        return
+    yield f"partitions {_beside(row.partitions, row.wanted['partitions'])}"
+    yield f"replicas {_beside(row.replication, row.wanted['replication'])}"
+    if policy := row.config.get("cleanup.policy"):
+        yield policy
+
+
+def _beside(found: int | None, wanted: int) -> str:
+    return f"{found}" if found == wanted else f"{found} (wished for: {wanted}; left as it is)"
 
 
 # --- config ---------------------------------------------------------------------------------

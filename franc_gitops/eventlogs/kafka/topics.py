@@ -81,11 +81,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class TopicFinding:
-    """A topic compared with its plan."""
+    """A topic compared with its plan; `topic` is None where there is none."""
 
     plan: TopicPlan
     state: TopicState
+    topic: Topic | None = None
     differences: tuple[Difference, ...] = ()
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The topic's own values of what the plan sets, as far as they are told."""
+        known = (self.topic and self.topic.config) or {}
+        return {name: known[name] for name in self.plan.config if name in known}
 
 
 class KafkaTopics:
@@ -116,7 +123,7 @@ class KafkaTopics:
         now = self._wait_until_known(missing)
         created = {plan.name for plan in missing}
         return [
-            TopicFinding(plan, TopicState.CREATED)
+            TopicFinding(plan, TopicState.CREATED, now.topics[plan.name])
             if plan.name in created
             else compare(plan, now.topics[plan.name])
             for plan in plans
@@ -194,7 +201,8 @@ def compare(plan: TopicPlan, topic: Topic) -> TopicFinding:
     if topic.is_missing:
         return TopicFinding(plan, TopicState.MISSING)
     differences = tuple(_differences(plan, topic))
-    return TopicFinding(plan, TopicState.DIFFERS if differences else TopicState.OK, differences)
+    state = TopicState.DIFFERS if differences else TopicState.OK
+    return TopicFinding(plan, state, topic, differences)
 
 
 def _differences(plan: TopicPlan, topic: Topic) -> Iterator[Difference]:
