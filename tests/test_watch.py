@@ -36,6 +36,20 @@ def test_what_is_there_at_the_start_is_published(folder: Path) -> None:
     assert (folder / "status/000001.yaml").exists()
 
 
+def test_a_folder_without_any_request_file_is_warned_of_once(folder: Path) -> None:
+    """A misspelt `requests_dir` looks just like it."""
+    with watching(folder) as running:
+        running.wait_for_start()
+        running.look_at_everything()
+        empty = "there is no request file"
+        assert running.said.warnings.count(empty) == 1
+        file = save(folder, 1)
+        running.look_at_everything()
+        file.unlink()
+        running.look_at_everything()
+        assert running.said.warnings.count(empty) == 2
+
+
 def test_what_is_saved_is_published_once(folder: Path) -> None:
     with watching(folder) as running:
         running.wait_for_start()

@@ -61,6 +61,16 @@ def test_sigterm_ends_it_with_0_and_ctrl_c_with_130(project: Project) -> None:
             assert time.monotonic() - began < 10
 
 
+def test_once_without_a_request_file_is_exit_2_as_of_publish(tmp_path: Path) -> None:
+    empty = new_project(tmp_path / "empty")
+    empty.clone.commit({"README.md": "Network changes\n"})
+    for verb in (["publish"], ["watch", "--once"]):
+        done = empty.run(*verb)
+        assert done.returncode == 2
+        assert "error: there is no request file below requests/ " in done.stderr
+    assert not (empty.root / "status").exists()
+
+
 def test_a_call_that_hangs_does_not_outlive_the_grace_period() -> None:
     """A library's call that never returns to Python lets no exception in, so a thread ends it."""
     done = subprocess.run(

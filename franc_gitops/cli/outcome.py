@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def check_files(plan: Plan, settings: Settings, *, allow_empty: bool) -> None:
+def check_files(
+    plan: Plan,
+    settings: Settings,
+    *,
+    allow_empty: bool,
+    hint: str = "check requests_dir; with --allow-empty this is fine",
+) -> None:
     """Refuse to go on without a single request file: a folder may be misspelt.
 
     Publishing would remove every status file for it, and a check would be green.
@@ -33,7 +39,7 @@ def check_files(plan: Plan, settings: Settings, *, allow_empty: bool) -> None:
         where = f"at commit {plan.commit[:12]}" if plan.commit else f"in {settings.root}"
         raise UsageError(
             f"there is no request file below {settings.requests_dir}/ {where}",
-            hint="check requests_dir; with --allow-empty this is fine",
+            hint=hint,
         )
 
 

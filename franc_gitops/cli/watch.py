@@ -77,7 +77,7 @@ def watch(
     for; /readyz, /livez and /metrics are there, too.
     """
     from franc_gitops.cli.narration import open_narrator
-    from franc_gitops.cli.outcome import code_of_report
+    from franc_gitops.cli.outcome import check_files, code_of_report
     from franc_gitops.daemon.memory import limit_heaps
     from franc_gitops.daemon.notify import notifying
     from franc_gitops.daemon.opening import open_daemon
@@ -100,7 +100,9 @@ def watch(
         narrator = stack.enter_context(open_narrator(invocation))
         daemon = stack.enter_context(open_daemon(settings, choices, narrator, stop, reread))
         if once:
-            return code_of_report(daemon.loop.run_once().report, fail_on_warnings=False)
+            hint = "check requests_dir; `publish --allow-empty` takes it as it is"
+            approve = partial(check_files, settings=settings, allow_empty=False, hint=hint)
+            return code_of_report(daemon.loop.run_once(approve).report, fail_on_warnings=False)
         stack.enter_context(_http(daemon, settings, narrator))
         stack.enter_context(notifying(daemon.board, find_supervisor()))
         daemon.loop.run()

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.remote_polling import RemotePolling
     from franc_gitops.daemon.signals import Stop
     from franc_gitops.daemon.turns import Outcome, Turns
+    from franc_gitops.pipeline.actions import Plan
+    from franc_gitops.pipeline.report import Report
 
 _NAMED = 10
 _FIRST_ANSWER_SECONDS = 30.0
@@ -83,6 +85,7 @@ class Loop:
         self._role = Role.STARTING
         self._standby: Standby | None = None
         self._has_passed = False
+        self._is_empty = False
         self._sure_until = 0.0
 
     def run(self) -> None:
@@ -105,8 +108,12 @@ class Loop:
         finally:
             self._stop.in_loop = False
 
-    def run_once(self) -> Outcome:
-        """Make one turn over everything; raises what keeps it from its end."""
+    def run_once(self, approve: Callable[[Plan], None]) -> Outcome:
+        """Make one turn over everything; raises what keeps it from its end.
+
+        `approve` looks at the plan before anything is published or written; raises to refuse.
+        """
+        self._turns.approve(approve)
         if self._remote is not None:
             self._remote.ask()
         began = self._clock.monotonic()
@@ -217,6 +224,8 @@ class Loop:
             if wake.reasons == {"timer"} and outcome.report.published:
                 self._watching.missed()
             self._has_passed = True
+            if outcome.paths is None:
+                self._warn_if_empty(outcome.report)
             if outcome.again:
                 self._agenda.add(Wake(frozenset(["publication"]), outcome.again))
         if failure is None or isinstance(failure, FencedTooLong):
@@ -230,6 +239,12 @@ class Loop:
         if stage is Stage.REPOSITORY and self._remote is not None:
             self._remote.suspect()
         self._narrator.failed(failure, stage=str(stage), retry_in=seconds)
+
+    def _warn_if_empty(self, report: Report) -> None:
+        """Say that there is no request file, once: a folder may be misspelt."""
+        if report.is_empty and not self._is_empty:
+            self._narrator.warn("there is no request file", hint="check requests_dir")
+        self._is_empty = report.is_empty
 
     # --- who leads ----------------------------------------------------------------------------
 

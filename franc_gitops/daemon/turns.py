@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from franc_gitops.daemon.sources import Source
     from franc_gitops.freeze import Calendar
     from franc_gitops.ledger import Ledger
+    from franc_gitops.pipeline.actions import Plan
     from franc_gitops.pipeline.guard import Guard
     from franc_gitops.pipeline.part import Part
     from franc_gitops.pipeline.report import Report
@@ -90,6 +91,10 @@ class Turns:
             return Outcome(self._look_without_log(error))
         finally:
             self._source.rest()
+
+    def approve(self, look: Callable[[Plan], None]) -> None:
+        """Have each plan over all files looked at before it is carried out."""
+        self._pass.approve = look
 
     def renew(self) -> bool:
         """Take over freezes that were declared or lifted; tell whether there are any."""
