@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from bench.corpus import request_text
 from franc_gitops.daemon.board import Role, Stage
 from franc_gitops.daemon.dashboard import stream
+from franc_gitops.errors import EventLogUnreachable
 from franc_gitops.model import Phase
 from tests.support.browser import Visitor, barriers, open_browser, visiting
 from tests.support.daemon import Station
@@ -145,6 +146,23 @@ def test_a_request_cancelled_before_it_was_published_is_completed_and_not_held(
     ]  # fmt: skip
     assert "CHG-2024-000011" not in ask(address, "/requests?show=held").text
     assert "CHG-2024-000011" in ask(address, "/requests?show=completed").text
+
+
+def test_before_the_first_pass_has_ended_nothing_is_claimed(station: Station, address: str) -> None:
+    station.board.pass_began("start")
+    station.board.pass_ended(error=EventLogUnreachable("no answer from Kafka"))
+    page = ask(address, "/").text
+    assert "It is starting, and tries again: no answer from Kafka" in page
+    assert re.findall(r'class="count">([^<]*)<', page) == ["\u2013"] * 5
+    assert "Not known yet: the first pass has not ended." in page
+    assert not re.search(r'class="total">\d', page + ask(address, "/requests").text)
+    assert "Not known yet" in ask(address, "/requests?show=pending").text
+    assert "Nothing is held." not in page
+    assert "Nothing waits" not in page
+    told = ask(address, "/status").json()
+    assert (told["pending"], told["oldest_pending_seconds"]) == (None, None)
+    station.go()
+    assert ask(address, "/status").json()["pending"] == 0
 
 
 def test_what_waits_is_shown_with_its_age(station: Station, visitor: Visitor) -> None:

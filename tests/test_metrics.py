@@ -128,6 +128,10 @@ def test_numbers_agree_with_what_happened(station: Station, address: str) -> Non
 
 
 def test_what_waits_is_counted_with_its_age(station: Station, address: str) -> None:
+    before = Scrape(address).samples
+    assert not [name for name, _ in before if name.startswith("franc_outbox_")]
+    station.go()
+    assert Scrape(address)("franc_outbox_pending") == 0
     assert Scrape(address)("franc_outbox_oldest_pending_age_seconds") == 0
     station.board.pending(5, station.clock.now())
     station.clock.go_on(90)

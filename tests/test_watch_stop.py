@@ -61,6 +61,26 @@ def test_sigterm_ends_it_with_0_and_ctrl_c_with_130(project: Project) -> None:
             assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_daemon_that_never_reached_its_event_log_claims_nothing(
+    project: Project, fails: bool
+) -> None:
+    seconds = "1" if fails else "60"
+    away = {"KAFKA_ENABLED": "true", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    project.settings.update(away, KAFKA_CONNECT_TIMEOUT=seconds)
+    process = project.start("watch", "--http", "off", "--grace", "2")
+    assert process.stderr is not None
+    awaited = '"stage": "event_log"' if fails else "{"
+    try:
+        assert any(awaited in line for line in iter(process.stderr.readline, ""))
+        _, last = end(process, signal.SIGTERM)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (last["event"], last["unsent"], last["requests"]) == ("stopped", None, [])
+    assert last["reason"] == "the first pass did not end: what waits to be published is not known"
+
+
 def test_once_without_a_request_file_is_exit_2_as_of_publish(tmp_path: Path) -> None:
     empty = new_project(tmp_path / "empty")
     empty.clone.commit({"README.md": "Network changes\n"})

@@ -195,7 +195,9 @@ def _clock() -> str:
 
 def _sentence(event: str, facts: Mapping[str, object]) -> str:
     """Write a fact as people would."""
-    told = [f"{name} {_plain(value)}" for name, value in facts.items() if value not in ([], "")]
+    told = [
+        f"{name} {_plain(value)}" for name, value in facts.items() if value not in ([], "", None)
+    ]
     return printable(f"{event}: {', '.join(told)}" if told else event)
 
 

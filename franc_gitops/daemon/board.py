@@ -90,7 +90,7 @@ class Board:
         self._running: _Running | None = None
         self._last: Turn | None = None
         self._commit = self._log = ""
-        self._pending: tuple[int, float | None] = (0, None)
+        self._pending: tuple[int | None, float | None] = (None, None)
         self._standing_problems: frozenset[tuple[str, str, int, int, str]] = frozenset()
         self._history = History()
         self._recent: deque[Published] = deque(maxlen=_RECENT)
@@ -300,7 +300,7 @@ class Board:
         return self._health.reasons(
             hung_for=silent if silent >= self._hung_after else None,
             late_for=age if age is not None and age >= self._late_after else None,
-            pending=self._pending[0],
+            pending=self._pending[0] or 0,
         )
 
     def _age(self, since: float | None) -> float | None:

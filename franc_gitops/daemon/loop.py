@@ -323,13 +323,18 @@ class Loop:
         if self._agenda.has_news() and not self._agenda.is_paused() and self._standby is None:
             self._turn()
 
-    def say_what_is_left(self, broken_off: Iterable[str] = ()) -> None:
+    def say_what_is_left(self, broken_off: Iterable[str] | None = None) -> None:
         """Say what is not sent, as far as turns that ended, or were broken off, have told.
 
-        Any thread may call it.
+        Where none has, that is not known: then `unsent` is None. Any thread may call it.
         """
-        known = [row.key for row in self._board.register.unsettled() if row.is_pending]
-        names = list(dict.fromkeys([*known, *broken_off]))
+        register = self._board.register
+        if broken_off is None and not register.is_told:
+            why = "the first pass did not end: what waits to be published is not known"
+            self._narrator.tell("stopped", unsent=None, requests=[], reason=why)
+            return
+        known = [row.key for row in register.unsettled() if row.is_pending]
+        names = list(dict.fromkeys([*known, *(broken_off or ())]))
         self._narrator.tell("stopped", unsent=len(names), requests=names[:_NAMED])
 
 

@@ -142,13 +142,13 @@ def _of_requests(board: Board, view: View) -> Iterator[Metric]:
     )
     yield _gauge(
         "franc_outbox_pending",
-        "Requests that are to be sent and are not yet.",
-        {(): view.pending}.items(),
+        "Requests that are to be sent and are not yet; missing until a pass has told.",
+        [] if view.pending is None else [((), view.pending)],
     )
     yield _gauge(
         "franc_outbox_oldest_pending_age_seconds",
         "How long the oldest of them has been waiting; 0 if none is.",
-        {(): view.oldest_pending or 0}.items(),
+        [] if view.pending is None else [((), view.oldest_pending or 0)],
     )
 
 

@@ -124,7 +124,8 @@ class View:
     """The last pass that ended."""
     commit: str
     log: str
-    pending: int
+    pending: int | None
+    """None until a pass has told."""
     oldest_pending: float | None
     """Seconds that the oldest pending request has been waiting."""
     minutes: tuple[Minute, ...]

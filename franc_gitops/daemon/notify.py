@@ -102,6 +102,7 @@ def _sentence(board: Board) -> str:
         said = view.reasons[0].message or view.reasons[0].reason
     else:
         said = f"{view.pending} pending" if view.pending else "everything is published"
+        said = "what waits is not known" if view.pending is None else said
     return f"{view.role}: {' '.join(said.split())}"
 
 

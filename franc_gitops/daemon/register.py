@@ -180,6 +180,11 @@ class Register:
 
     # --- questions, from any thread -----------------------------------------------------------
 
+    @property
+    def is_told(self) -> bool:
+        """Whether a pass has told what there is; before, empty answers mean nothing."""
+        return self._ledger is not None
+
     def counts(self) -> dict[Standing, int]:
         """Give how many requests there are of each type and phase."""
         with self._lock:

@@ -141,8 +141,11 @@ class Turns:
         """Tell whether another publisher has taken over, and let it."""
         return self._pass.publisher.step_back()
 
-    def find_unsent(self) -> list[str]:
-        """Find what a turn that was broken off leaves to be sent, without asking the event log."""
+    def find_unsent(self) -> list[str] | None:
+        """Find what a turn that was broken off leaves to be sent, without asking the event log.
+
+        None if none came as far as a plan.
+        """
         if self._ledger is not None:
             with suppress(FrancError, OSError):
                 return sorted(self._pass.look(self._ledger, Stopped("asked to stop")).unsent)

@@ -124,13 +124,15 @@ class Pass:
         return self._end(self._write(report, rest.noting(note, plan.counts[Kind.SKIP])))
 
     @property
-    def unsent(self) -> list[str]:
+    def unsent(self) -> list[str] | None:
         """The request_ids of the last plan that was made to be sent, without what certainly was.
 
-        For a pass that was broken off and has no report.
+        For a pass that was broken off and has no report; None if it has no plan either.
         """
         plan, published = self._last_plan, self.publisher.published
-        names = (action.request_id for action in plan.sends) if plan else ()
+        if plan is None:
+            return None
+        names = (action.request_id for action in plan.sends)
         return [name for name in names if name not in published]
 
     def look(self, ledger: Ledger, failure: FrancError) -> Report:

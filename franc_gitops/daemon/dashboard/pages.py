@@ -61,6 +61,8 @@ class Overview:
     sections: tuple[Section, ...]
     done: int = 0
     total: int = 0
+    is_told: bool = True
+    """Whether the numbers mean anything: not before the first pass has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Found:
     total: int
     page: int
     pages: int
+    is_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +111,12 @@ def overview(board: Board, view: View) -> Overview:
     return Overview(
         headline=headline,
         tone=tone,
-        tiles=_tiles(phases, held=len(held), pending=max(len(pending), view.pending)),
+        tiles=_tiles(phases, held=len(held), pending=max(len(pending), view.pending or 0)),
         charts=(charts.throughput(view.minutes), charts.latency(view.minutes)),
         sections=sections,
         done=going.done if going else 0,
         total=going.total if going else 0,
+        is_told=board.register.is_told,
     )
 
 
@@ -161,19 +165,19 @@ def _headline(view: View, held_files: int, *, unsent: bool) -> tuple[str, str]:
     if view.reasons and view.role not in {Role.STARTING, Role.DRAINING}:
         reason = view.reasons[0]
         return f"Not ready: {reason.message or reason.reason}", "red"
+    if view.role is Role.STARTING and view.reasons and view.reasons[0].stage != "loop":
+        return f"It is starting, and tries again: {view.reasons[0].message}", "red"
     if view.role in _ROLES:
         return _ROLES[view.role]
     if view.pending:
         age = duration(view.oldest_pending or 0)
         waits = "waits" if view.pending == 1 else "wait"
         return f"{plural(view.pending, 'request')} {waits} to be published, since {age}.", "amber"
-    if held_files:
-        is_held = "file is" if held_files == 1 else "files are"
-        what = "to be published" if unsent else "valid"
-        return f"Everything that is {what} is published; {held_files} {is_held} held.", "amber"
-    if unsent:
-        return "Everything that is to be published is published.", "green"
-    return "Everything that is merged is published.", "green"
+    what = "to be published" if unsent else "valid" if held_files else "merged"
+    if not held_files:
+        return f"Everything that is {what} is published.", "green"
+    is_held = "file is" if held_files == 1 else "files are"
+    return f"Everything that is {what} is published; {held_files} {is_held} held.", "amber"
 
 
 def _list(board: Board, name: str, rows: Sequence[Unsettled], link: str, empty: str) -> Section:
@@ -213,7 +217,8 @@ def found(board: Board, text: str, show: str, page: int) -> Found:
         phases = GROUPS.get(show, ())
         keys, total = board.register.search(text, phases, skip=skip, limit=PER_PAGE)
         shown = rows(board, keys)
-    return Found(tuple(shown), total, page, max(1, -(-total // PER_PAGE)))
+    pages = max(1, -(-total // PER_PAGE))
+    return Found(tuple(shown), total, page, pages, board.register.is_told)
 
 
 # --- one request ----------------------------------------------------------------------------
