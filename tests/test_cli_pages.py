@@ -230,6 +230,25 @@ def test_doctor_finds_a_rule_about_no_field(project: Project) -> None:
     assert "locaton" in done.stdout
 
 
+def test_doctor_says_with_q_only_what_fails(project: Project) -> None:
+    project.add(range(1))
+    fine = project.run("doctor", "-q")
+    assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
+    (project.root / "franc-gitops.yaml").write_text("rules:\n  locaton: [A]\n")
+    wrong = project.run("doctor", "-q")
+    assert wrong.returncode == 2
+    assert [line.split()[0] for line in wrong.stdout.splitlines()] == ["failed", "hint:"]
+    assert len(project.json("doctor", "-q", exit_code=2)) > 1
+
+
+def test_watch_lists_every_exit_code_that_it_has(project: Project) -> None:
+    page = project.run("watch", "--help").stdout
+    codes = dict(re.findall(r"^ +(\d+) +(.*)$", page, re.MULTILINE))
+    assert list(codes) == ["0", "1", "2", "4", "5", "6", "7", "130", "143"]
+    once = [code for code, words in codes.items() if words.startswith("with --once: ")]
+    assert once == ["1", "4", "5", "6", "7"]
+
+
 # --- formats --------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ _UNREACHABLE = "FRN501"
         {
             "doctor": "settings, repository, event log, ACLs, isolation, clock, pins",
             "doctor -o json": "the same for programs",
-            "doctor -q": "the exit code alone says whether it can publish",
+            "doctor -q": "only what fails; the exit code says whether it can publish",
         },
         Exit.OK,
         Exit.USAGE,
@@ -43,13 +43,14 @@ def doctor(context: typer.Context, output: options.TextOrJson = "text") -> int:
     from franc_gitops.reports import renderer
 
     invocation = context.obj
-    render = renderer("checks", output)
+    render, is_brief = renderer("checks", output), invocation.quiet and output == "text"
     checks: list[Check] = []
 
     def remember() -> Iterator[Check]:
         for check in _checks(invocation.settings):
             checks.append(check)
-            yield check
+            if check.outcome == "failed" or not is_brief:
+                yield check
 
     invocation.write(render(remember(), invocation.look()))
     failed = [check for check in checks if check.outcome == "failed"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from franc_gitops.cli import options
+from franc_gitops.cli import TERMINATED, options
 from franc_gitops.cli.help import epilog, verb
 from franc_gitops.errors import Exit, UsageError
 
@@ -34,8 +34,21 @@ app = verb()
             "watch --once": "one turn, then end",
         },
         Exit.OK,
+        Exit.FINDINGS,
         Exit.USAGE,
+        Exit.UNREACHABLE,
+        Exit.PARTIAL,
+        Exit.WRITE_BACK,
+        Exit.FENCED,
         Exit.INTERRUPTED,
+        TERMINATED,
+        notes={
+            Exit.FINDINGS: "with --once",
+            Exit.UNREACHABLE: "with --once",
+            Exit.PARTIAL: "with --once",
+            Exit.WRITE_BACK: "with --once",
+            Exit.FENCED: "with --once",
+        },
     )
 )
 def watch(
