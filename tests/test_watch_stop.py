@@ -91,6 +91,13 @@ def test_once_without_a_request_file_is_exit_2_as_of_publish(tmp_path: Path) -> 
     assert not (empty.root / "status").exists()
 
 
+def test_an_option_is_refused_in_its_own_name(project: Project) -> None:
+    for option, value in (("--http", "8081"), ("--interval", "x"), ("--poll", "-1")):
+        done = project.run("watch", f"{option}={value}")
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {option}: '{value}' is not ")
+
+
 def test_a_call_that_hangs_does_not_outlive_the_grace_period() -> None:
     """A library's call that never returns to Python lets no exception in, so a thread ends it."""
     done = subprocess.run(

@@ -103,6 +103,7 @@ def watch(
     invocation = context.obj
     for key, value in (("interval", interval), ("poll", poll), ("http", http)):
         if value is not None:
+            _check_option(key, value)
             invocation.overrides.append(f"{key}={value}")
     settings, seconds = invocation.settings(), _seconds(grace)
     choices = Choices(worktree=worktree, strict=strict, accept_ledger=accept_ledger, local=local)
@@ -120,6 +121,16 @@ def watch(
         stack.enter_context(notifying(daemon.board, find_supervisor()))
         daemon.loop.run()
     return Exit.INTERRUPTED if daemon.stop.signal == SIGINT else Exit.OK
+
+
+def _check_option(key: str, text: str) -> None:
+    """Refuse a value in the option's own name: as a setting it would be called `--set`."""
+    from franc_gitops.settings.forms import HTTP_ADDRESS, SECONDS, Unfit
+
+    try:
+        (HTTP_ADDRESS if key == "http" else SECONDS).read(text)
+    except Unfit as error:
+        raise UsageError(f"--{key}: {error}") from None
 
 
 def _seconds(grace: str | None) -> float:
