@@ -165,6 +165,20 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize(
+    "data", [b"a:\n\t- b: 1\n", b"rules:\n\tlocation: [A]\n", "ä: ü\nb:\n  \t- 1\n".encode()]
+)
+def test_a_tab_that_indents_is_called_a_tab(data: bytes) -> None:
+    [fault] = examine(data).faults
+    assert (fault.code, fault.hint) == ("FRN111", "indent with spaces")
+    assert fault.message == "a tab stands where indentation is expected"
+
+
+def test_another_character_that_begins_no_value_is_no_tab() -> None:
+    [fault] = examine(b"a: @b\n").faults
+    assert "tab" not in f"{fault.message} {fault.hint}"
+
+
 @pytest.mark.parametrize(("data", "expected"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_is_named_with_its_place(
     data: bytes, expected: list[tuple[str, int, int, str]]

@@ -77,7 +77,7 @@ class _Examining:
         try:
             self._stream()
         except YAMLError as error:
-            self.faults.append(explain_syntax(error))
+            self.faults.append(explain_syntax(error, self.text))
         except _Enough:
             return
         self._check_bidi()

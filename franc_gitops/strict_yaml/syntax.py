@@ -33,7 +33,7 @@ _WORDS = {
     ),
     "found character that cannot start any token": (
         "a value cannot begin with this character",
-        f"indent with spaces, not tabs; {_QUOTE} if it begins with @, ` or %",
+        f"{_QUOTE} if it begins with @, ` or %",
     ),
     "found a tab character that violates indentation": (
         "a tab stands where indentation is expected",
@@ -55,15 +55,19 @@ _WORDS = {
     ),
 }
 
+_BAD_START = "found character that cannot start any token"
+_BAD_TAB = "found a tab character that violates indentation"
 _BLAMES_ITS_CONTEXT = "could not find expected ':'"
 
 
-def explain_syntax(error: YAMLError) -> Fault:
-    """Turn a parser's error into a fault."""
+def explain_syntax(error: YAMLError, text: str) -> Fault:
+    """Turn a parser's error about a text into a fault."""
     problem = str(getattr(error, "problem", None) or error)
     mark = getattr(error, "problem_mark", None)
     if problem == _BLAMES_ITS_CONTEXT:
         mark = getattr(error, "context_mark", None) or mark
+    if problem == _BAD_START and mark and text[mark.index : mark.index + 1] == "\t":
+        problem = _BAD_TAB
     place = Place(mark.line + 1, mark.column + 1) if mark else START
     if problem == "found undefined tag handle":
         return Fault("FRN108", place, "a tag is not allowed", "delete it: every value is text")
