@@ -9,10 +9,17 @@ if TYPE_CHECKING:
 
 
 def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
-    """Give the known name that is most like `word`, or nothing when none is."""
+    """Give the known name that is most like `word`, or nothing when none is.
+
+    The only one that begins with `word` comes first: `pop` for `pop_deployment`.
+    """
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=likeness)), "")
+    known = list(known)
+    longer = [name for name in known if name.startswith((f"{word}_", f"{word}-", f"{word}."))]
+    if word and word not in known and len(longer) == 1:
+        return longer[0]
+    return next(iter(get_close_matches(word, known, n=1, cutoff=likeness)), "")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -71,6 +71,17 @@ def test_a_list_narrows_a_field() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["pop", "datacenter", "device"])
+def test_the_first_word_of_a_type_is_enough_to_guess_it(name: str) -> None:
+    [likely] = [kind.type for kind in kinds.all_kinds() if kind.type.startswith(name)]
+    assert ("FRN205", "type", f"did you mean {likely}?") in check(device(type=name))
+
+
+def test_the_first_word_of_a_field_is_enough_to_guess_it() -> None:
+    wrong = device(change="CHG-2024-000001")
+    assert ("FRN202", "change", "did you mean change_number?") in check(wrong)
+
+
 def test_a_list_widens_a_field() -> None:
     checks = Checks({"interfaces.speed": ("1 Gbit", "800 Gbit")})
     interfaces = [{"name": "a", "speed": "800 Gbit", "role": "data"}]
