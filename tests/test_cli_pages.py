@@ -241,6 +241,16 @@ def test_doctor_says_with_q_only_what_fails(project: Project) -> None:
     assert len(project.json("doctor", "-q", exit_code=2)) > 1
 
 
+def test_a_damaged_embedded_log_is_told_with_what_its_loss_would_mean(project: Project) -> None:
+    project.add(range(1))
+    assert project.run("publish").returncode == 0
+    log = project.root / ".franc/events.sqlite"
+    log.write_bytes(b"x" * 100 + log.read_bytes()[100:])
+    done = project.run("plan")
+    assert done.returncode == 2
+    assert "it is the ledger, and without it all requests are published again" in done.stderr
+
+
 def test_watch_lists_every_exit_code_that_it_has(project: Project) -> None:
     page = project.run("watch", "--help").stdout
     codes = dict(re.findall(r"^ +(\d+) +(.*)$", page, re.MULTILINE))

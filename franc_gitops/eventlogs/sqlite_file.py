@@ -95,7 +95,7 @@ class Database:
         if found not in {0, _FORMAT}:
             raise EventLogRefused(
                 f"{self.file} was written by another version (format {found})",
-                hint="use that version, or delete the file: it is a local cache",
+                hint="use that version, or restore its file: without it all is published again",
             )
         if found == 0:
             connection.executescript(
@@ -122,7 +122,8 @@ class Database:
             return EventLogUnreachable(message, hint="another process holds it; try again")
         return EventLogRefused(
             message,
-            hint="check permissions and space; a damaged file can be deleted: it is a local cache",
+            hint="check permissions and space; a damaged file is best restored from a copy: "
+            "it is the ledger, and without it all requests are published again",
         )
 
     def one(self, query: str, *values: object) -> int:
