@@ -5,6 +5,7 @@ Needs no Kafka client, so that settings can be read and shown where none is inst
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +20,11 @@ Properties: TypeAlias = dict[str, str | int | float | bool]
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 PASSWORD_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SASL_MECHANISMS = (*PASSWORD_MECHANISMS, "OAUTHBEARER")
+
+_BROKER = re.compile(
+    rf"(?:(?:{'|'.join(SECURITY_PROTOCOLS)})://)?(?:\[[0-9a-f:.%]+\]|[^\s:/@\[\]]+)(?::\d{{1,5}})?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,7 @@ class KafkaConnection:
     def librdkafka(self) -> Properties:
         """Give librdkafka's properties; raises SettingsError where settings contradict."""
         protocol = self.protocol
+        self._check_servers()
         properties: Properties = {
             "bootstrap.servers": self.bootstrap_servers,
             "client.id": self.client_id,
@@ -89,6 +96,14 @@ class KafkaConnection:
         if protocol.startswith("SASL"):
             properties |= self._sasl()
         return properties
+
+    def _check_servers(self) -> None:
+        """Refuse what can be no broker's address: librdkafka would only say that none answers."""
+        servers = [server.strip() for server in self.bootstrap_servers.split(",")]
+        for server in filter(None, servers):
+            if not _BROKER.fullmatch(server):
+                hint = "it is HOST:PORT, several with commas, without http:// or a path"
+                raise SettingsError(f"KAFKA_BOOTSTRAP_SERVERS has {server!r}", hint=hint)
 
     def _tls(self) -> Properties:
         if bool(self.ssl_certfile) != bool(self.ssl_keyfile):

@@ -64,6 +64,25 @@ def test_passwords(mechanism: str) -> None:
     assert (properties["sasl.username"], properties["sasl.password"]) == ("franc", "x")
 
 
+@pytest.mark.parametrize(
+    "server", ["http://b:9092", "b:9092/kafka", "b:port", "b:9092:1", "me@b:9092", "b 9092", "::1"]
+)
+def test_what_is_no_brokers_address_is_refused(server: str) -> None:
+    with pytest.raises(SettingsError, match="KAFKA_BOOTSTRAP_SERVERS") as caught:
+        KafkaConnection(bootstrap_servers=f"a:9092,{server}").librdkafka()
+    assert "HOST:PORT" in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "servers", ["b", "b:9092", "b-1.x_y.example:9092, 10.0.0.1:9092,", "[::1]:9092", "SSL://b:9093"]
+)
+def test_brokers_addresses_are_taken_as_librdkafka_does(servers: str) -> None:
+    properties = KafkaConnection(bootstrap_servers=servers).librdkafka()
+    assert properties["bootstrap.servers"] == servers
+    Producer({**properties, "log_level": 0})
+
+
 def test_plain_text_carries_no_password_even_if_one_is_set() -> None:
     connection = KafkaConnection(
         security_protocol="PLAINTEXT",
