@@ -96,6 +96,7 @@ def test_doctor_says_what_to_do_about_missing_topics(project: Project) -> None:
     assert done.returncode == 2
     assert "skipped  pins: not tried" in done.stdout
     assert "hint: franc-gitops topics create" in done.stdout
+    assert "KAFKA_TOPIC_PREFIX" in done.stdout
 
 
 def test_doctor_tells_a_broker_that_is_away_from_a_wrong_setting(project: Project) -> None:

@@ -266,7 +266,8 @@ def test_topics_create_tells_the_acl_that_it_lacks(
     secure_kafka: Broker, topics_prefix: str
 ) -> None:
     connection = connection_from(secure_kafka.password_settings())
-    with refused("FRN509", f"topic {topics_prefix}.", "kafka-acls --add"):
+    needed = "--operation Create --operation Describe --operation DescribeConfigs --topic "
+    with refused("FRN509", f"topic {topics_prefix}.", "kafka-acls --add", needed, "docs/kafka.md"):
         KafkaTopics(connection, topics_prefix).create()
 
 

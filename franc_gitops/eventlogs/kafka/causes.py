@@ -78,7 +78,7 @@ class Trouble(NamedTuple):
     """One thing that librdkafka or the broker complained about; `name` is the error's.
 
     `resource` is what it is about (`topic franc.device.connection`), where that is known,
-    `operation` the ACL operation that we needed on it.
+    `operation` the ACL operation that we needed on it, or several with spaces between them.
     """
 
     name: str
@@ -214,8 +214,9 @@ def _acl_hint(connection: KafkaConnection, trouble: Trouble) -> str:
     if option is None:
         return "docs/kafka.md lists the ACLs that are needed"
     who = connection.sasl_username or "…"
-    operation = trouble.operation or "Write"
-    return f"kafka-acls --add --allow-principal User:{who} --operation {operation} {option} {name}"
+    operations = " ".join(f"--operation {each}" for each in (trouble.operation or "Write").split())
+    added = f"kafka-acls --add --allow-principal User:{who} {operations} {option} {name}"
+    return f"{added}; docs/kafka.md lists all that are needed"
 
 
 def listen(producer: Producer, complaints: Complaints) -> None:
@@ -227,7 +228,9 @@ def listen(producer: Producer, complaints: Complaints) -> None:
 
 
 def _topic_hint(_: KafkaConnection, __: Trouble) -> str:
-    return "franc-gitops topics create"
+    return (
+        "franc-gitops topics create; if they are there, KAFKA_TOPIC_PREFIX is another than theirs"
+    )
 
 
 def _record_hint(_: KafkaConnection, __: Trouble) -> str:

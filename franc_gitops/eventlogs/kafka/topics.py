@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60 * 1000
 WISHED_REPLICAS = 3
 _LOOK_AGAIN = 0.1
+_TO_CREATE = "Create Describe DescribeConfigs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class KafkaTopics:
 
         Raises EventLogUnreachable, or EventLogRefused where an ACL or the brokers say no.
         """
-        found = self._survey()
+        found = self._survey(_TO_CREATE)
         plans = plan_topics(self._names, wishes or TopicWishes(), found.brokers)
         missing = [plan for plan in plans if found.topics[plan.name].is_missing]
         if missing:
@@ -135,10 +136,17 @@ class KafkaTopics:
         plans = plan_topics(self._names, wishes or TopicWishes(), found.brokers)
         return [compare(plan, found.topics[plan.name]) for plan in plans]
 
-    def _survey(self) -> Survey:
-        """Ask for the topics; refuses those that we may not look at."""
+    def _survey(self, needed: str = "") -> Survey:
+        """Ask for the topics; refuses those that we may not look at.
+
+        `needed` are the ACL operations of what is to follow, so that all are named at once.
+        """
         found = survey(self._admin, self._names.all)
-        hidden = [t.trouble for t in found.topics.values() if t.trouble and not t.is_missing]
+        hidden = [
+            t.trouble._replace(operation=needed or t.trouble.operation)
+            for t in found.topics.values()
+            if t.trouble and not t.is_missing
+        ]
         if hidden:
             raise explain(self._connection, hidden)
         return found
