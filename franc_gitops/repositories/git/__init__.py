@@ -8,6 +8,7 @@
 - following.py which commit is the newest, and what changed since another
 - mirror.py    what the branch of a remote holds, fetched into a store beside the clone
 - annex.py     where a job in a shallow clone fetches to, so that the clone stays as it is
+- ahead.py     whether what was followed there is newer than HEAD
 - lineage.py   which commits are newer than the one that is read
 - base.py      where a change began, fetched where a shallow clone lacks it
 - worktree.py  what is not committed and therefore not published
