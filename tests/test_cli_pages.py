@@ -234,7 +234,7 @@ def test_doctor_says_with_q_only_what_fails(project: Project) -> None:
     project.add(range(1))
     fine = project.run("doctor", "-q")
     assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
-    (project.root / "franc-gitops.yaml").write_text("rules:\n  locaton: [A]\n")
+    (project.root / "status").write_text("in the way")
     wrong = project.run("doctor", "-q")
     assert wrong.returncode == 2
     assert [line.split()[0] for line in wrong.stdout.splitlines()] == ["failed", "hint:"]

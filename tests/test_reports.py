@@ -197,6 +197,13 @@ def test_a_comment_keeps_within_its_room_and_loses_its_middle(
         assert "the whole of it: `franc-gitops validate`" in cut
 
 
+def test_a_comment_that_just_fits_is_not_cut() -> None:
+    many = [make_problem(line=line) for line in range(1, 41)]
+    whole = show("markdown", many)
+    assert show("markdown", many, room=len(whole.encode())) == whole
+    assert "the whole of it" in show("markdown", many, room=len(whole.encode()) - 1)
+
+
 def test_the_worst_of_too_many_results_are_kept_in_sarif() -> None:
     warnings = [make_problem("FRN250", line=line) for line in range(1, 25_001)]
     errors = [make_problem(path="requests/z.yaml", line=line) for line in range(1, 11)]

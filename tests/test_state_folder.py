@@ -180,7 +180,9 @@ def test_whatever_leads_there(make: Callable[[Clone], None], folder: str, tmp_pa
 def test_what_is_only_named_alike_is_not_meant(tmp_path: Path) -> None:
     clone = new_repository(tmp_path / "work")
     (clone.root / ".franc").mkdir()
-    clone.commit({".FRANC/x": "x", ".franc-old/x": "x", "net/.franc/x": "x"})
+    clone.write("net/.franc/x", "x")
+    clone.git("add", "--force", "net/.franc/x")
+    clone.commit({".FRANC/x": "x", ".franc-old/x": "x"})
     StateFolderCheck(clone.root, ".franc")()
     with pytest.raises(StateFolderRefused):
         StateFolderCheck(clone.root / "net", ".franc")()

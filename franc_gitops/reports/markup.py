@@ -93,7 +93,7 @@ def fit(head: str, sections: Sequence[Section], in_full: str, room: int) -> Iter
     """
     sections = [section for section in sections if section.number]
     yield head
-    if not room:
+    if not room or _fit_whole(sections, room - size(head)):
         for section in sections:
             yield section.heading
             yield from map(section.item, range(section.number))
@@ -108,6 +108,15 @@ def fit(head: str, sections: Sequence[Section], in_full: str, room: int) -> Iter
         yield from (section.heading, *pieces)
     if cut:
         yield notice
+
+
+def _fit_whole(sections: Sequence[Section], room: int) -> bool:
+    for section in sections:
+        room -= size(section.heading)
+        room -= _need(section, room)
+        if room < 0:
+            return False
+    return True
 
 
 def size(text: str) -> int:
