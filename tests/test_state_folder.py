@@ -204,8 +204,11 @@ def test_a_hook_that_is_pulled_under_a_daemon_never_runs(served: Project, tmp_pa
         running.wait_for_published(1)
         commit_hook(work, mark)
         served.clone.git("pull", "-q")
-        running.look_at_everything_in_vain()
-        assert running.said.failures[-1][0].code == "FRN513"
+        running.daemon.wakeups.wake("signal")
+        running.wait_until(
+            lambda: any(error.code == "FRN513" for error, _, _ in running.said.failures),
+            "the folder to be refused",
+        )
         Project(work).add(range(1, 2))
         work.git("push", "-q", "origin", "HEAD:main")
         running.wait_until(
