@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.corpus import request_text
+from franc_gitops import status_index
 from franc_gitops.model import Written
 from franc_gitops.pipeline import replacing, writeback
 from franc_gitops.repositories.git.checkout import find_checkout
@@ -96,6 +97,19 @@ def test_from_the_second_pass_on_each_file_is_known_by_itself(
     assert opened == []
     (site.root / "status" / path_of(1)).write_text("mine\n")
     assert written(site).written == 1
+
+
+def test_status_files_that_the_first_pass_wrote_itself_are_known_to_the_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[str]
+) -> None:
+    monkeypatch.setattr(writeback, "WORTH_ASKING", 1)
+    monkeypatch.setattr(status_index, "_RACY_NANOSECONDS", -(10**9))  # as if a moment had passed
+    site = new_host(tmp_path).clone("first")
+    site.order(*NUMBERS)
+    assert written(site) == Written(len(NUMBERS), 0, 0)
+    assert written(site) == Written(0, len(NUMBERS), 0)
+    assert opened == []
+    assert site.publish("files").resting == len(NUMBERS)
 
 
 def edit(site: Site, file: Path) -> None:

@@ -55,12 +55,13 @@ class StatusFolder:
         self._replacer = replacer
         self._root = root
         self._index = index
-        self._unknown: dict[str, os.stat_result | None] = {}
+        self._unknown: dict[str, Signature | None] = {}
         self.checked_out: dict[str, str] = {}
         self._strays: list[str] = []
         self._safe_folders: dict[str, OSError | None] = {}
         self._failures: list[tuple[str, str]] = []
-        self.written = self.unchanged = 0
+        self.written = self.unchanged = self.believed = 0
+        """Files; `believed` are those that nobody but git has looked at."""
 
     # --- what is there ------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class StatusFolder:
         if not keep(path) and path != pins_file.FILE_NAME:
             self._strays.append(path)
         elif not self._index.confirm(path, found):
-            self._unknown[path] = found
+            self._unknown[path] = signature(found)
 
     def _remove_if_stale(self, path: str, entry: os.DirEntry[str] | _Entry, before: float) -> None:
         with suppress(OSError):
@@ -204,7 +205,9 @@ class StatusFolder:
             return False
         found = self._unknown.get(path)
         if found is not None:
-            self._index.put(path, signature(found), status.tag)
+            self._index.put(path, found, status.tag)
+        else:
+            self.believed += 1
         return True
 
     def _write(self, file: str, path: str, status: StatusFile) -> None:

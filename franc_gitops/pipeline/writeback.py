@@ -95,7 +95,7 @@ class FilesWriteBack:
         turn.write_pins(pins)
         with suppress(OSError):  # without it, the next pass has no index and is slower
             make_state_folder(self._state)
-        turn.save(note, forget=is_glance)
+        turn.save(note, forget=is_glance and turn.believed + present.right > 0)
         turn.raise_failures()
         return Written(turn.written, turn.unchanged, removed)
 
