@@ -326,7 +326,13 @@ def test_once_all_of_its_way_is_signed_a_link_is_published(project: Project, ada
 # --- what is told about it ------------------------------------------------------------------
 
 
-def test_evidence_shows_what_the_link_led_to_when_it_was_published(clone: Clone) -> None:
+@pytest.mark.parametrize("target", [f"../{FILE}", f"./.././{FILE}"])
+def test_evidence_shows_what_the_link_led_to_when_it_was_published(
+    clone: Clone, target: str
+) -> None:
+    clone.write(LINK, None)
+    clone.link(LINK, target)
+    clone.commit({"other": "1"})
     project = Project(clone)
     assert project.run("publish").returncode == 0
     changed = clone.commit({FILE: raised()})

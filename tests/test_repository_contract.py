@@ -147,6 +147,24 @@ def test_links_are_followed_to_files_inside_the_repository(
     assert problems(repository) == {}
 
 
+def test_a_link_may_name_the_folder_that_it_is_in(clone: Clone, open_repository: Opener) -> None:
+    clone.write("shared/template.txt", "shared")
+    clone.link("here", "./.")
+    clone.link("requests/2024/a.yaml", "./../../here/./shared/template.txt")
+    clone.link("requests/b.yaml", "./2024/./a.yaml")
+    clone.link("requests/folder", "./2024")
+    clone.link("requests/gone.yaml", "./nothing")
+    clone.link("requests/circle.yaml", "./circle.yaml")
+    clone.link("requests/odd.yaml", "./x\nHEAD:requests/b.yaml")
+    repository = open_repository()
+    assert contents(repository) == {
+        "requests/2024/a.yaml": b"shared",
+        "requests/b.yaml": b"shared",
+    }
+    names = "circle.yaml folder gone.yaml odd.yaml".split()
+    assert problems(repository) == {f"requests/{name}": "FRN122" for name in names}
+
+
 def test_other_links_are_problems_of_their_own(
     clone: Clone, open_repository: Opener, tmp_path: Path
 ) -> None:

@@ -9,9 +9,12 @@ past asks about its way.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from contextlib import suppress
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
+from franc_gitops.errors import RepositoryError
 from franc_gitops.repositories.git.blobs import BlobReader
 from franc_gitops.repositories.links import LinkEnd
 from franc_gitops.repositories.names import is_safe
@@ -41,6 +44,29 @@ _LINKS = re.compile(rb"(?:\A|(?<=\0))120000 blob ([0-9a-f]+)\t([^\0]+)")
 
 def follow(git: Git, names: Sequence[str]) -> list[str | LinkEnd]:
     """Give the blob that each name, `COMMIT:PATH` from the top, ends at, or why there is none."""
+    ends = _ask(git, names)
+    lost = [name for name, end in zip(names, ends, strict=True) if end is LinkEnd.NOWHERE]
+    plain = _without_dots(git, lost)
+    found = dict(zip(plain, _ask(git, list(plain.values())), strict=True))
+    return [found.get(name, end) for name, end in zip(names, ends, strict=True)]
+
+
+def _without_dots(git: Git, names: Iterable[str]) -> dict[str, str]:
+    """Name the ends of links with a `.` on their way, which git takes for the name of a file."""
+    by_commit: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        commit, _, path = name.partition(":")
+        by_commit[commit].append(path)
+    plain: dict[str, str] = {}
+    for commit, paths in by_commit.items():
+        with suppress(RepositoryError):  # a commit that is not at hand
+            for path, walk in _walk(git, commit, paths).items():
+                if walk.has_dots and walk.end and is_safe(walk.end):
+                    plain[f"{commit}:{path}"] = f"{commit}:{walk.end}"
+    return plain
+
+
+def _ask(git: Git, names: Sequence[str]) -> list[str | LinkEnd]:
     asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
     command = ("cat-file", "--batch-check", "--follow-symlinks")
     return list(_answers(git.run(*command, stdin=asked))) if asked else []
@@ -93,20 +119,28 @@ def find_ways(git: Git, commit: str, links: Sequence[str]) -> dict[str, Way]:
 
     The way of a link that is broken goes as far as it can be followed.
     """
+    walks = _walk(git, commit, links)
+    return {
+        link: tuple(walk.way)
+        for link, walk in walks.items()
+        if walk.steps and all(map(is_safe, walk.way))
+    }
+
+
+def _walk(git: Git, commit: str, paths: Iterable[str]) -> dict[str, _Walk]:
+    """Follow those of some paths that are links."""
     listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit)
     blobs = {_text(path): blob.decode() for blob, path in _LINKS.findall(listed)}
-    ways: dict[str, Way] = {}
+    links = [path for path in paths if path in blobs]
     reader = BlobReader(git, _LONGEST)
     try:
         texts = _Texts(reader, [blobs[link] for link in links])
-        for link in links:
-            walk = _Walk(blobs, texts)
+        walks = {link: _Walk(blobs, texts) for link in links}
+        for link, walk in walks.items():
             walk.go(link)
-            if walk.steps and all(map(is_safe, walk.way)):
-                ways[link] = tuple(walk.way)
     finally:
         reader.close()
-    return ways
+    return walks
 
 
 class _Texts:
@@ -132,7 +166,8 @@ class _Texts:
 class _Walk:
     """One link being followed, as git and a file system do; what is no link is taken for there.
 
-    In the end there are `steps` left, or the way was too long.
+    In the end there are `steps` left, or the way was too long. `end` is where it leads, if that
+    is in the repository and may be a file; `has_dots` tells that a `.` is on the way.
     """
 
     def __init__(self, blobs: Mapping[str, str], texts: Callable[[str], str]) -> None:
@@ -141,12 +176,14 @@ class _Walk:
         self._texts = texts
         self._within: set[str] = set()
         self.way: list[str] = []
+        self.end = ""
+        self.has_dots = False
         self.steps = _MOST_STEPS
 
     def go(self, path: str) -> None:
         at: list[str] = []
         ahead = path.split("/")[::-1]
-        links = 0
+        links, name = 0, ""
         while ahead and self.steps:
             self.steps -= 1
             name = ahead.pop()
@@ -155,7 +192,9 @@ class _Walk:
                 if not at:
                     return
                 at.pop()
-            elif name not in {"", "."}:
+            elif name == ".":
+                self.has_dots = True
+            elif name:
                 at.append(name)
             here = "/".join(at)
             if name == ".." or here not in self._blobs:
@@ -171,6 +210,8 @@ class _Walk:
             ahead += text.split("/")[::-1]
         if not ahead:
             self._pass("/".join(at))
+        if self.steps and name not in {"", ".", ".."}:
+            self.end = "/".join(at)
 
     def _leave(self, folder: str) -> None:
         """Note a folder that was only passed through: it might have been a link before."""
