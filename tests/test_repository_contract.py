@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Opener(Protocol):
     """Makes what stands in the work tree readable as a repository."""
 
-    def __call__(self, requests_dir: str = "requests") -> RequestRepository:
-        """Commit everything, where the repository reads commits, and open it."""
+    def __call__(self, requests_dir: str = "requests", root: str = ".") -> RequestRepository:
+        """Commit everything, where the repository reads commits, and open it at a folder in it."""
         ...
 
 
@@ -42,13 +42,13 @@ def clone(tmp_path: Path) -> Clone:
 def open_repository(request: pytest.FixtureRequest, clone: Clone) -> Iterator[Opener]:
     opened = []
 
-    def open_it(requests_dir: str = "requests") -> RequestRepository:
+    def open_it(requests_dir: str = "requests", root: str = ".") -> RequestRepository:
         repository: RequestRepository
         if request.param == "git":
             clone.commit()
-            repository = GitRepository(clone.root, requests_dir)
+            repository = GitRepository(clone.root / root, requests_dir)
         else:
-            repository = DirectoryRepository(clone.root, requests_dir)
+            repository = DirectoryRepository(clone.root / root, requests_dir)
         opened.append(repository)
         return repository
 
@@ -161,7 +161,21 @@ def test_a_link_may_name_the_folder_that_it_is_in(clone: Clone, open_repository:
         "requests/2024/a.yaml": b"shared",
         "requests/b.yaml": b"shared",
     }
-    names = "circle.yaml folder gone.yaml odd.yaml".split()
+    names = ("circle.yaml", "folder", "gone.yaml", "odd.yaml")
+    assert problems(repository) == {f"requests/{name}": "FRN122" for name in names}
+
+
+def test_a_link_may_leave_a_project_that_is_a_folder_of_the_repository(
+    clone: Clone, open_repository: Opener, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.yaml").write_text("secret")
+    clone.write("shared/template.txt", "shared")
+    clone.link("project/requests/a.yaml", "../../shared/template.txt")
+    clone.link("project/requests/out.yaml", "../../../secret.yaml")
+    clone.link("project/requests/settings.yaml", "../../.git/config")
+    repository = open_repository(root="project")
+    assert contents(repository) == {"requests/a.yaml": b"shared"}
+    names = ("out.yaml", "settings.yaml")
     assert problems(repository) == {f"requests/{name}": "FRN122" for name in names}
 
 

@@ -16,7 +16,7 @@ from franc_gitops.blobs import git_blob_id
 from franc_gitops.errors import RepositoryError
 from franc_gitops.model import UNKNOWN_PROVENANCE, Lineage, Provenance, Snapshot
 from franc_gitops.problems import problem
-from franc_gitops.repositories.files import Search, read_regular
+from franc_gitops.repositories.files import Search, boundary_of, read_regular
 from franc_gitops.repositories.names import checked_requests_dir, is_safe, unsafe_name
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class DirectoryRepository:
         """Find the request files; none is opened."""
         if revision:
             raise RepositoryError(f"{self.root} is read as a plain folder, it has no revision")
-        search = Search(os.path.realpath(self.root))
+        search = Search(boundary_of(str(self.root)))
         if self._has_requests():
             search.walk(str(self.root / self._requests_dir), self._requests_dir)
         search.files = dict(sorted(search.files.items()))
@@ -183,7 +183,8 @@ def find_files(paths: Sequence[str], root: Path, skip: Collection[Path] = ()) ->
     for path in paths:
         file = _absolute(path)
         inside = f"{file}/".startswith(f"{base}/")
-        search = Search(os.path.realpath(base if inside else Path(file).parent), skipped)
+        boundary = boundary_of(base) if inside else os.path.realpath(Path(file).parent)
+        search = Search(boundary, skipped)
         _take(file, file[len(base) + 1 :] if inside else file, search)
         found.files.update(sorted(search.files.items()))
         found.problems.extend(search.problems)

@@ -79,6 +79,16 @@ def not_regular(path: str) -> Problem:
     return problem("FRN121", path, "this is a FIFO, a socket or a device, not a file")
 
 
+def boundary_of(folder: str) -> str:
+    """Give the real path of the repository that a folder is in, or its own if it is in none."""
+    real = above = os.path.realpath(folder)
+    while not os.path.lexists(f"{above}/.git"):
+        if above == os.path.dirname(above):  # noqa: PTH120 - all names are text
+            return real
+        above = os.path.dirname(above)  # noqa: PTH120
+    return above
+
+
 class Search:
     """What is found below folders: `files` maps the path to be shown to the file to be opened.
 
@@ -155,4 +165,6 @@ class Search:
         return end if stat.S_ISREG(mode) else LinkEnd.SPECIAL
 
     def _is_inside(self, end: str) -> bool:
-        return end.startswith(f"{self._boundary}{os.sep}")
+        """Tell whether a link may lead there; what git keeps for itself is in no commit."""
+        start = f"{self._boundary}{os.sep}"
+        return end.startswith(start) and f"{os.sep}.git{os.sep}" not in end.removeprefix(start[:-1])

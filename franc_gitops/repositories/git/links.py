@@ -187,14 +187,13 @@ class _Walk:
         while ahead and self.steps:
             self.steps -= 1
             name = ahead.pop()
+            self.has_dots |= name == "."
             if name == "..":
                 self._leave("/".join(at))
                 if not at:
                     return
                 at.pop()
-            elif name == ".":
-                self.has_dots = True
-            elif name:
+            elif name not in {"", "."}:
                 at.append(name)
             here = "/".join(at)
             if name == ".." or here not in self._blobs:
