@@ -460,10 +460,20 @@ def test_a_clone_that_was_made_before_the_first_push(tmp_path: Path) -> None:
         running.wait_for_published(2)
 
 
-def test_a_clone_that_status_files_are_committed_to_is_followed_itself(world: World) -> None:
-    with watching(world.served.root, poll=POLL, write_back="commit") as running:
+@pytest.mark.parametrize("named", [{}, {"remote": "origin"}])
+def test_a_clone_that_status_files_are_committed_to_is_followed_itself(
+    world: World, named: dict[str, str]
+) -> None:
+    """Whether a remote is named or not; and it holds all of its commits itself."""
+    git = world.served.clone.git
+    before = git("rev-parse", "HEAD")
+    with watching(world.served.root, poll=POLL, write_back="commit", **named) as running:
         running.wait_for_published(1)
+        running.wait_until(lambda: git("rev-parse", "HEAD") != before, "the status commit")
         assert remote_is_well(running) is None
+    shutil.rmtree(world.served.root / ".franc")
+    assert git("fsck", "--strict") == ""
+    assert git("log", "-1", "--format=%P") == before
 
 
 def test_once_asks_the_remote_and_says_if_it_does_not_answer(world: World) -> None:

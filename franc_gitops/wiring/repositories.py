@@ -150,7 +150,6 @@ def _followed_remote(settings: Settings, git: Git) -> str:
     """Give the remote that is followed; empty where the clone itself is."""
     from franc_gitops.repositories.git.targets import choose_remote
 
-    is_alone = settings.write_back == "commit" or not git.run("remote").strip()
-    if is_alone and not settings.remote:
+    if settings.write_back == "commit" or not (settings.remote or git.run("remote").strip()):
         return ""
     return choose_remote(git, settings.remote, "a remote is to be followed")
