@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,9 @@ def test_a_committed_state_folder_is_refused(command: str, project: Project) -> 
     assert {file.name for file in (project.root / ".franc").iterdir()} == {"events.sqlite"}
 
 
-def test_it_is_refused_with_kafka_too(project: Project) -> None:
-    check_refusal(project.run("plan", **BROKER))
+@pytest.mark.parametrize("command", ["plan", "evidence CHG-2024-000000", "adopt --all"])
+def test_it_is_refused_with_kafka_too(command: str, project: Project) -> None:
+    check_refusal(project.run(*command.split(), **BROKER))
 
 
 def check_refusal(done: CompletedProcess[str]) -> None:
@@ -87,9 +89,12 @@ def check_refusal(done: CompletedProcess[str]) -> None:
 
 
 def test_doctor_names_a_committed_state_folder(project: Project) -> None:
-    done = project.run("doctor")
+    """Whatever the event log is: the repository is what is wrong."""
+    done = project.run("doctor", "-o", "json")
     assert done.returncode == 2
-    assert "FRN513" in done.stdout
+    (repository,) = (row for row in json.loads(done.stdout) if row["name"] == "repository")
+    assert repository["outcome"] == "failed"
+    assert "git tracks what is kept in the state folder .franc/" in repository["message"]
 
 
 def test_the_way_out_keeps_what_is_known(tmp_path: Path) -> None:
@@ -186,6 +191,17 @@ def test_what_is_only_named_alike_is_not_meant(tmp_path: Path) -> None:
     StateFolderCheck(clone.root, ".franc")()
     with pytest.raises(StateFolderRefused):
         StateFolderCheck(clone.root / "net", ".franc")()
+
+
+def test_where_letters_are_not_told_apart_another_spelling_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = new_repository(tmp_path / "work")
+    (clone.root / ".franc").mkdir()
+    clone.commit({".FRANC/x": "x"})
+    monkeypatch.setattr("os.path.samestat", lambda *_: True)
+    with pytest.raises(StateFolderRefused, match=r"\.FRANC/x"):
+        StateFolderCheck(clone.root, ".franc")()
 
 
 def test_a_bare_repository_and_a_plain_folder_have_nothing_tracked(tmp_path: Path) -> None:
