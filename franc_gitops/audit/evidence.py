@@ -7,6 +7,7 @@ so the same bundle is made again as long as both say the same.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from json import loads
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -106,6 +107,7 @@ class Collector:
     turn: Pass
     past: PastCommits | None = None
     _plan: Plan = field(init=False)
+    _actions: dict[str, list[Action]] = field(init=False)  # by change number
     _rows: dict[tuple[str, str], dict[str, Any]] = field(init=False)
     _answers: dict[tuple[str, int, int], Answer] = field(default_factory=dict)
 
@@ -116,6 +118,10 @@ class Collector:
         """
         self.turn.publisher.catch_up()
         self._plan = self.turn.plan().everything
+        self._actions = defaultdict(list)
+        for action in self._plan.actions:
+            if action.request:
+                self._actions[action.request.change_number].append(action)
         rows = rows_of_actions(self._plan, self.turn.publisher.ledger, self.turn.identity.name)
         self._rows = {(row["request_id"], row["path"]): row for row in rows}
         change_numbers = dict.fromkeys(map(self._number, wanted))
@@ -125,9 +131,9 @@ class Collector:
 
     def _number(self, name: str) -> str:
         """Give the change number of a request id that is known; any other name as it is."""
-        asked = {action.request_id for action in self._plan.actions if action.request}
-        is_request = name in self.turn.publisher.ledger or name in asked
-        return change_of(name) if is_request else name
+        number = change_of(name)
+        asked = (action.request_id for action in self._actions.get(number, ()))
+        return number if name in self.turn.publisher.ledger or name in asked else name
 
     def _look_up(self, entries: Iterable[LedgerEntry]) -> None:
         """Read all events at once."""
@@ -144,10 +150,8 @@ class Collector:
         found = [self._of_entry(entry) for entry in entries]
         found += [
             self._of_action(action)
-            for action in self._plan.actions
-            if action.request
-            and action.request.change_number == number
-            and action.request_id not in known
+            for action in self._actions.get(number, ())
+            if action.request_id not in known
         ]
         if not found:
             raise UsageError(f"nothing is known of {number}", hint="franc-gitops status")
