@@ -89,12 +89,11 @@ def check_refusal(done: CompletedProcess[str]) -> None:
 
 
 def test_doctor_names_a_committed_state_folder(project: Project) -> None:
-    """Whatever the event log is: the repository is what is wrong."""
+    """With everything that keeps something there."""
     done = project.run("doctor", "-o", "json")
     assert done.returncode == 2
-    (repository,) = (row for row in json.loads(done.stdout) if row["name"] == "repository")
-    assert repository["outcome"] == "failed"
-    assert "git tracks what is kept in the state folder .franc/" in repository["message"]
+    failed = {row["name"]: row["code"] for row in json.loads(done.stdout) if row["code"]}
+    assert failed == dict.fromkeys(("repository", "event log", "status folder"), "FRN513")
 
 
 def test_the_way_out_keeps_what_is_known(tmp_path: Path) -> None:
@@ -262,6 +261,15 @@ def test_what_lies_in_the_store_and_is_not_ours_is_thrown_away(
         work.git("push", "-q", "origin", "HEAD:main")
         running.wait_for_published(2)
     assert not mark.exists()
+
+
+def test_a_store_borrows_objects_of_nobody_else(served: Project, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    alternates = store / "objects/info/alternates"
+    for _ in range(2):
+        Mirror(served.root, store, "origin", "main", SystemClock()).poll()
+        assert not alternates.exists()
+        alternates.write_text("/nowhere\n")
 
 
 def test_what_was_fetched_is_packed_and_stays(
