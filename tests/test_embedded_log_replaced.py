@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from franc_gitops.clock import SystemClock
-from franc_gitops.errors import EventLogReplaced, OutcomeUnknown
+from franc_gitops.errors import EventLogRefused, EventLogReplaced, OutcomeUnknown
 from franc_gitops.eventlogs.sqlite import SqliteEventLog
 from franc_gitops.model import Event
 from tests.support.project import new_project
@@ -126,6 +127,45 @@ def test_what_is_at_the_path_is_opened_anew_and_told_of_once(
     log.fence().commit([EVENT], record)
     with closing(open_log(folder)) as other:
         assert len(list(other.events())) == 1
+
+
+def test_what_was_let_go_of_is_no_place_to_commit_to_though_it_comes_back(
+    log: SqliteEventLog, folder: Path
+) -> None:
+    session = log.fence()
+    move_away(folder)
+    with pytest.raises(EventLogReplaced):
+        log.identify()
+    shutil.rmtree(folder)
+    folder.with_name("elsewhere").rename(folder)
+    with pytest.raises(OutcomeUnknown):
+        session.commit([EVENT], record)
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_not_taken_for_the_new_one(
+    log: SqliteEventLog, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.close()
+    connect = sqlite3.connect
+
+    def connect_and_replace(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        monkeypatch.undo()
+        connection = connect(*arguments, **options)
+        connection.execute("SELECT number FROM epoch")  # until now nothing is open
+        put_another_in_its_place(folder)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_and_replace)
+    with pytest.raises(EventLogReplaced):
+        open_log(folder)
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    open_log(tmp_path / "another").close()
+    folder.mkdir()
+    (folder / "events.sqlite").symlink_to(tmp_path / "another/events.sqlite")
+    with pytest.raises(EventLogRefused, match="it is a link, which is not followed"):
+        open_log(folder)
 
 
 def test_others_that_open_and_close_it_change_nothing(log: SqliteEventLog, folder: Path) -> None:
