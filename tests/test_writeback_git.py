@@ -147,6 +147,22 @@ def test_a_shallow_clone_that_is_behind_stays_as_it_is(host: Host, site: Site) -
     assert "phase: Completed" in host.status(2)
 
 
+def test_a_shallow_clone_with_a_project_in_a_folder_and_a_remote_beside_it(
+    host: Host, site: Site
+) -> None:
+    """Git takes the address of such a remote from the top of the clone, wherever it is run."""
+    site.commit({"team/franc-gitops.yaml": "", f"team/requests/{path_of(1)}": request_text(1)})
+    behind = host.clone("ci", "--depth=1")
+    behind.clone.git("config", "remote.origin.url", f"../{host.bare.root.name}")
+    site.order(2)
+    before = behind.state()
+    report = Site(Clone(behind.root / "team"), host.cluster).publish()
+    assert report.written is not None
+    assert report.written.commit == host.main
+    assert host.changed(host.main) == [f"team/{PINS}", f"team/{STATUS}"]
+    assert behind.state() == before
+
+
 def test_doctor_leaves_a_shallow_clone_as_it_is(host: Host, site: Site) -> None:
     behind = host.clone("ci", "--depth=1")
     site.order(2)
@@ -183,7 +199,9 @@ def test_an_annex_has_the_settings_of_its_clone(site: Site) -> None:
             site.clone.git("config", "--add", name, value)
     with (site.root / ".git/config").open("a") as file:
         file.write("[z]\n\tflag\n[include]\n\tpath = more\n")
+        file.write(f"\tpath = {site.root}/.git/elsewhere\n")
     (site.root / ".git/more").write_text("[more]\n\tkey = value\n")
+    (site.root / ".git/elsewhere").write_text("[elsewhere]\n\tkey = value\n")
     site.clone.git("config", "core.sshCommand", "ssh -v")
     (site.root / ".git/shallow").touch()
     annex = Annex(site.root)
