@@ -150,7 +150,7 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_not_taken_for_the_new_one
 
     def connect_and_replace(*arguments: Any, **options: Any) -> sqlite3.Connection:
         monkeypatch.undo()
-        connection = connect(*arguments, **options)
+        connection: sqlite3.Connection = connect(*arguments, **options)
         connection.execute("SELECT number FROM epoch")  # until now nothing is open
         put_another_in_its_place(folder)
         return connection

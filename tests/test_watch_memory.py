@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import subprocess
 import sys
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bench.corpus import request_text
+from franc_gitops.daemon.turns import Turns
+from franc_gitops.errors import EventLogUnreachable, OutcomeUnknown, forget_frames
+from franc_gitops.eventlogs.sqlite import SqliteSession
 from tests.support.watching import watching
 
 if TYPE_CHECKING:
@@ -78,6 +82,61 @@ def test_the_error_of_a_turn_keeps_none_of_its_frames(tmp_path: Path) -> None:
         running.wait_until(lambda: running.said.failures, "the turn to fail")
         error = running.said.failures[0][0]
         running.wait_until(lambda: not list(frames_of(error)), "its frames to be forgotten")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [
+        (Turns, "take", OSError("a disk")),
+        (Turns, "step_back", EventLogUnreachable("a broker")),
+        (SqliteSession, "commit", OutcomeUnknown("a rival")),
+    ],
+)
+def test_an_error_that_was_dealt_with_keeps_none_of_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, error: Exception
+) -> None:
+    """Though somebody keeps the error itself, as a client in C may do."""
+    begin(tmp_path, fails=False)
+    works, fails, raised = getattr(owner, name), list[bool](), list[Exception]()
+
+    def fail_once(*arguments: Any, **options: Any) -> Any:
+        if fails:
+            fails.clear()
+            raised.append(error)
+            raise error
+        return works(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, fail_once)
+    with watching(tmp_path, {"FRANC_HTTP": "off"}) as running:
+        running.wait_for_published(1)
+        fails.append(True)
+        (tmp_path / "requests/2.yaml").write_text(request_text(2))
+        running.wait_for_published(2)
+        running.wait_until(lambda: raised, "the error")
+        running.wait_until(lambda: error.__traceback__ is None, "its frames to be forgotten")
+
+
+def test_with_an_error_goes_all_that_it_follows_from() -> None:
+    """Whether it was raised from that, or while that was dealt with."""
+    with pytest.raises(KeyError) as caught:
+        deal_with_two()
+    assert len(list(frames_of(caught.value))) == 3
+    forget_frames(caught.value)
+    assert not list(frames_of(caught.value))
+
+
+def deal_with_two() -> None:
+    try:
+        deal_with_one()
+    except ValueError:
+        raise KeyError  # noqa: B904  - its context is what this is about
+
+
+def deal_with_one() -> None:
+    try:
+        os.close(-1)
+    except OSError as first:
+        raise ValueError from first
 
 
 def begin(folder: Path, *, fails: bool) -> None:

@@ -370,7 +370,8 @@ def test_a_force_push_leaves_the_clone_behind(world: World) -> None:
         world.work.clone.git("reset", "-q", "--hard", "HEAD~1")
         tip = world.push(2, "--force")
         running.wait_for_published(3)
-    assert f"at {tip[:12]}; HEAD is older" in world.served.run("status").stderr
+    for verb in ("status", "publish"):
+        assert f"at {tip[:12]}; HEAD is older" in world.served.run(verb).stderr, verb
 
 
 def test_several_remotes_need_a_word(world: World) -> None:
@@ -460,14 +461,14 @@ def test_a_clone_that_was_made_before_the_first_push(tmp_path: Path) -> None:
         running.wait_for_published(2)
 
 
-@pytest.mark.parametrize("named", [{}, {"remote": "origin"}])
+@pytest.mark.parametrize("environ", [{}, {"FRANC_REMOTE": "origin"}])
 def test_a_clone_that_status_files_are_committed_to_is_followed_itself(
-    world: World, named: dict[str, str]
+    world: World, environ: dict[str, str]
 ) -> None:
     """Whether a remote is named or not; and it holds all of its commits itself."""
     git = world.served.clone.git
     before = git("rev-parse", "HEAD")
-    with watching(world.served.root, poll=POLL, write_back="commit", **named) as running:
+    with watching(world.served.root, environ, poll=POLL, write_back="commit") as running:
         running.wait_for_published(1)
         running.wait_until(lambda: git("rev-parse", "HEAD") != before, "the status commit")
         assert remote_is_well(running) is None

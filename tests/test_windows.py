@@ -508,6 +508,7 @@ def test_who_overrode_which_freeze_stays_known(project: Project) -> None:
 
 MORNING = "not_before: 2026-03-02T09:00:00+01:00\nnot_after: 2026-03-02T12:00:00+01:00\n"
 MOMENTS = {"early": "2026-03-01T12:00:00Z", "in it": "2026-03-02T09:30:00Z", "late": "2026-03-03"}
+SCHEDULED = '"Scheduled: not before 2026-03-02T09:00:00+01:00"'
 CALENDARS = {
     "none": "[]",
     "long": FOR_EVER,
@@ -575,13 +576,17 @@ def test_an_audit_at_another_time_finds_nothing_wrong_with_what_waits(
     [
         ("Scheduled: not before 2026-03-02T09:00:00+01:00", "Scheduled: not before next year"),
         ("Scheduled: not before 2026-03-02T09:00:00+01:00", "scheduled: not before 2026"),
-        ('"Scheduled: not before 2026-03-02T09:00:00+01:00"', "[]"),
-        ('"Scheduled: not before 2026-03-02T09:00:00+01:00"', "'"),
+        ("Scheduled: not before 2026-03-02T09", "scheduled: not before 2026-03-02T09"),
+        (SCHEDULED, SCHEDULED.replace('"', "'")),
+        ("    task: null", f"    message: {SCHEDULED}"),
+        (SCHEDULED, "[]"),
+        (SCHEDULED, "'"),
         ("Scheduled: not before 2026-03-02T09:00:00+01:00", "Frozen until Friday: x"),
         ("Scheduled: not before 2026-03-02T09:00:00+01:00", "Cancelled before it was published"),
         ("revision: 1", "revision: 2"),
         ("phase: Scheduled", "phase: Completed"),
         ("task: null", "task: null\n# mine"),
+        ("problems: []\n", "problems: []\n\n"),
     ],
 )
 def test_what_was_never_said_of_a_request_that_waits_is_found(
@@ -597,6 +602,27 @@ def test_what_was_never_said_of_a_request_that_waits_is_found(
     file.write_text(text.replace(old, new))
     for moment, calendar in (("early", "none"), ("late", "none"), ("early", "long")):
         assert audited(project, moment, calendar) == [("FRN620", "status/a.yaml")], moment
+
+
+def test_only_a_request_that_waits_may_say_why_it_waits(tmp_path: Path) -> None:
+    """Not one beside it in the file, nor one that is held for something else."""
+    project = new_project(tmp_path / "work")
+    both = "---\n".join((plain_text(1) + MORNING, plain_text(2)))
+    project.clone.commit({"requests/a.yaml": both, "requests/c.yaml": plain_text(3)})
+    with at_a_time(project, "early", "none") as (_, turn):
+        turn.run()
+    project.clone.commit({"requests/c.yaml": plain_text(3).replace("Equinix", "Interxion")})
+    with at_a_time(project, "early", "none") as (_, turn):
+        turn.run()
+    held = ("FRN401", "requests/c.yaml")
+    assert audited(project, "early", "none") == [held]
+    for name, phase in (("a", "Completed"), ("c", "Rejected")):
+        file = project.root / f"status/{name}.yaml"
+        head, tail = file.read_text().split(f"    phase: {phase}\n    message: ")
+        rest = tail[tail.index("\n") :]
+        file.write_text(f'{head}    phase: {phase}\n    message: "Frozen without end: x"{rest}')
+    told = {("FRN620", "status/a.yaml"), ("FRN620", "status/c.yaml")}
+    assert {*audited(project, "early", "none")} == {held, *told}
 
 
 def test_an_audit_after_an_emergency_finds_nothing_wrong(project: Project) -> None:

@@ -166,9 +166,9 @@ def test_a_shallow_clone_with_a_project_in_a_folder_and_a_remote_beside_it(
 def test_doctor_leaves_a_shallow_clone_as_it_is(host: Host, site: Site) -> None:
     behind = host.clone("ci", "--depth=1")
     site.order(2)
-    before = behind.state()
+    before = behind.state(), behind.clone.git("count-objects", "-v")
     Project(behind.clone).run("doctor", FRANC_WRITE_BACK="push")
-    assert behind.state() == before
+    assert (behind.state(), behind.clone.git("count-objects", "-v")) == before
 
 
 def test_a_remote_is_pushed_to_with_all_of_its_settings(host: Host, site: Site) -> None:
