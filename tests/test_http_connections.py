@@ -12,6 +12,7 @@ import pytest
 
 from franc_gitops.daemon import connections
 from franc_gitops.daemon.connections import ACCEPTED_AT_ONCE, MOST
+from franc_gitops.daemon.dashboard import stream
 from tests.support.daemon import Station
 from tests.support.http import ask, connect
 from tests.support.project import new_project
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PAGE = b"GET /static/franc.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_PAGE = PAGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+HALF_A_HOOK = (
+    b"POST /hooks/push HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+    b"X-Gitlab-Token: 0123456789abcdef\r\nContent-Length: 10\r\n\r\n"
+)
 STREAM = b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -121,6 +126,7 @@ def test_who_asks_and_never_reads_makes_room_for_who_does(
     small_buffers: None, station: Station, monkeypatch: pytest.MonkeyPatch, question: bytes
 ) -> None:
     monkeypatch.setattr(connections, "MOST", 20)
+    monkeypatch.setattr(connections, "PATIENCE", 1000.0)
     with station.serve() as address, ExitStack() as stack:
         before = descriptors_once_it_serves(address)
         for _ in range(40):
@@ -184,6 +190,54 @@ def test_one_request_is_answered_at_a_time(address: str) -> None:
             patient.request("GET", "/livez")
             assert patient.getresponse().read()
         assert patient.sock is kept
+
+
+def test_a_browser_that_listens_and_does_not_read_is_cut_off(
+    small_buffers: None, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.3)
+    monkeypatch.setattr(stream, "PAUSE", 0.0)
+    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.02)
+    with station.serve() as address:
+        before = descriptors_once_it_serves(address)
+        with ask_and_not_read(address, STREAM):
+            wait_for(lambda: descriptors() == before + 2, what="a connection", seconds=30)
+            wait_for(lambda: descriptors() == before + 1, what="its end", seconds=30)
+
+
+def test_who_is_being_answered_makes_no_room_while_somebody_is_silent(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But does for somebody new where nobody is, unless it is a browser that listens."""
+    monkeypatch.setattr(connections, "MOST", 2)
+    with station.serve(hook_secret="0123456789abcdef") as address, ExitStack() as stack:
+        slow, idle = (stack.enter_context(connect(address)) for _ in range(2))
+        slow.sendall(HALF_A_HOOK)
+        assert slow.recv(4096).startswith(b"HTTP/1.1 100 ")
+        assert ask(address, "/livez").status == 200
+        wait_for(lambda: not is_open(idle), what="the end of the silent one", seconds=30)
+        assert is_open(slow)
+        browser = stack.enter_context(connect(address))
+        browser.sendall(STREAM)
+        assert b"retry" in read_until(browser, b"retry")
+        assert ask(address, "/livez").status == 200
+        wait_for(lambda: not is_open(slow), what="the end of the slow one", seconds=30)
+        another = stack.enter_context(connect(address))
+        another.sendall(STREAM)
+        assert b"retry" in read_until(another, b"retry")
+        late = stack.enter_context(connect(address))
+        wait_for(lambda: not is_open(late), what="the end of one too many", seconds=30)
+        assert is_open(browser)
+        assert is_open(another)
+
+
+def read_until(connection: socket.socket, end: bytes) -> bytes:
+    """Read what comes, until it holds `end` or nothing comes any more."""
+    connection.settimeout(30)
+    received = b""
+    while end not in received and (piece := connection.recv(4096)):
+        received += piece
+    return received
 
 
 def test_a_browser_that_listens_is_not_silent(
