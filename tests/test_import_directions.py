@@ -6,8 +6,12 @@ Rules name who may import a module, so a new module needs no entry until it want
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1] / PACKAGE
 LIBRARY_ROOMS = {
     "confluent_kafka": {"eventlogs.kafka"},
     "dotenv": {"settings"},
+    "h11": {"daemon.connections"},
     "jinja2": {"daemon.dashboard"},
     "prometheus_client": {"daemon.metrics"},
     "rich": {"cli"},
@@ -138,6 +143,25 @@ def test_a_library_is_imported_in_its_room_only(library: str) -> None:
         if within(found.target, library) and not in_any(found.module, LIBRARY_ROOMS[library])
     ]
     assert not strangers
+
+
+def test_a_library_that_is_imported_has_a_room_and_is_a_dependency_of_ours() -> None:
+    """What only another library brings along may leave with its next version."""
+    imported = {found.target.partition(".")[0] for found in imports()}
+    own = {name.partition(".")[0] for name in modules()}
+    libraries = imported - own - sys.stdlib_module_names - {"__init__"}
+    rooms = {name for name in LIBRARY_ROOMS if name not in sys.stdlib_module_names}
+    assert libraries == rooms
+    text = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
+    listed = tomllib.loads(text)["project"]["dependencies"]
+    declared = {_normal(re.split(r"[<>=!~ ;\[]", name)[0]) for name in listed}
+    brought = packages_distributions()
+    assert not [name for name in libraries if declared.isdisjoint(map(_normal, brought[name]))]
+
+
+def _normal(name: str) -> str:
+    """Give the name of a distribution as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.mark.parametrize("target", sorted(IMPORTERS))
